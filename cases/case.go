@@ -2,7 +2,6 @@ package cases
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"countersign.dev/actions"
@@ -262,16 +261,24 @@ func (c Case) Ask(o Order, now canonical.Time) Case {
 }
 
 // For reports whether a case that may be claimed is for somebody who took no part in it so far:
-// one that was escalated, or about which a specialist was asked, is for leads.
-func (c Case) For(lead bool) bool {
+// one that was escalated is for leads, and one about which a specialist was asked for
+// specialists.
+func (c Case) For(lead, specialist bool) bool {
 	switch c.State {
 	case Escalated:
 		return lead
 	case Asked:
-		return lead || strings.HasPrefix(c.Escalate, string(AskLanguage)+" ")
+		return specialist || !c.AsksSpecialist()
 	}
 	return c.State == Waiting
 }
+
+// AsksSpecialist reports whether a specialist was asked about the case, and nobody has taken it
+// since.
+func (c Case) AsksSpecialist() bool { return c.State == Asked && c.Escalate == string(AskSpecialist) }
+
+// ChildSafety reports whether somebody reported the case for a reason of child safety.
+func (c Case) ChildSafety() bool { return slices.ContainsFunc(c.Reasons, Reason.ChildSafety) }
 
 // ToLead returns the case with a question to a lead.
 func (c Case) ToLead(question string, now canonical.Time) Case {
@@ -401,7 +408,7 @@ func (q *Queue) TakesHighest() bool {
 // Refers refuses the referral of a case that is about neither child safety nor a threat to
 // life.
 func (c Case) Refers() error {
-	if c.Grave() || slices.ContainsFunc(c.Reasons, func(r Reason) bool { return r.Group() == GroupChildSafety }) {
+	if c.Grave() || c.ChildSafety() {
 		return nil
 	}
 	return fault.New(fault.Forbidden, "not-referred", "Only cases of child safety and of threats to life are referred to others. The case %s is of the severity %s.", c.ID, c.Severity)

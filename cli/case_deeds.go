@@ -121,7 +121,7 @@ type caseAsk struct {
 }
 
 func (c *caseAsk) Help() string {
-	return "The case leaves your hands. `case next` offers it to others who work on its queue, with your question: one for a specialist to leads, one for a language to everybody but you. " +
+	return "The case leaves your hands. `case next` offers it to others who work on its queue, with your question: one for a specialist to specialists, who are trained for child safety and threats to life, one for a language to everybody, and none to you. Where nobody else is a specialist, the question to one is refused (`no-specialist`). " +
 		"Its promise stands still until somebody takes it, unless it is of the highest severity; after 24 hours without that it waits for everybody again. " +
 		"By hand: `case list --state asked`, then `case claim CASE`."
 }

@@ -378,17 +378,20 @@ func TestChildSafety(t *testing.T) {
 		press := func(by workforce.WorkerID, what actions.DeedKind, of, text string) actions.SaltedDeed {
 			return sc.Deed(by, actions.Deed{What: what, Of: of, Version: version}, text)
 		}
-		if err := sc.ReleaseMedia(t.Context(), desktest.As("ann"), c.ID, store.CopyMedia, "needed", press("ann", actions.DeedCopyEvidence, c.ID, "needed")); !fault.Is(err, "media-withheld") {
-			t.Errorf("an agent: %v", err)
+		others := []workforce.WorkerID{"ann", "sue", "kim"} // an agent, and leads who are no specialists
+		for _, by := range others {
+			if err := sc.ReleaseMedia(t.Context(), desktest.As(by), c.ID, store.CopyMedia, "needed", press(by, actions.DeedCopyEvidence, c.ID, "needed")); !fault.Is(err, "media-withheld") {
+				t.Errorf("%s: %v", by, err)
+			}
 		}
-		if err := sc.ReleaseMedia(t.Context(), desktest.As("kim"), c.ID, store.HashMedia, "needed", press("kim", actions.DeedCopyEvidence, c.ID, "needed")); !fault.Is(err, "bad-deed") {
+		if err := sc.ReleaseMedia(t.Context(), desktest.As("eva"), c.ID, store.HashMedia, "needed", press("eva", actions.DeedCopyEvidence, c.ID, "needed")); !fault.Is(err, "bad-deed") {
 			t.Errorf("signed something else: %v", err)
 		}
-		only := press("kim", actions.DeedHashEvidence, c.ID, "digests will do")
-		if err := sc.ReleaseMedia(t.Context(), desktest.As("kim"), c.ID, store.HashMedia, "digests will do", only); err != nil {
+		only := press("eva", actions.DeedHashEvidence, c.ID, "digests will do")
+		if err := sc.ReleaseMedia(t.Context(), desktest.As("eva"), c.ID, store.HashMedia, "digests will do", only); err != nil {
 			t.Fatal(err)
 		}
-		if err := sc.ReleaseMedia(t.Context(), desktest.As("kim"), c.ID, store.HashMedia, "digests will do", only); !fault.Is(err, "deed-done") {
+		if err := sc.ReleaseMedia(t.Context(), desktest.As("eva"), c.ID, store.HashMedia, "digests will do", only); !fault.Is(err, "deed-done") {
 			t.Errorf("the same deed again: %v", err)
 		}
 		for _, p := range sc.kept(c)[0].Shown.Pictures {
@@ -400,16 +403,21 @@ func TestChildSafety(t *testing.T) {
 			t.Error("bytes are kept where only digests were asked for")
 		}
 		version = sc.row(c.ID).Version
-		if err := sc.ReleaseMedia(t.Context(), desktest.As("kim"), c.ID, store.CopyMedia, "needed", press("kim", actions.DeedCopyEvidence, c.ID, "needed")); err != nil {
+		if err := sc.ReleaseMedia(t.Context(), desktest.As("eva"), c.ID, store.CopyMedia, "needed", press("eva", actions.DeedCopyEvidence, c.ID, "needed")); err != nil {
 			t.Fatal(err)
 		}
 		if p := sc.kept(c)[0].Shown.Pictures[0]; p.State != cases.PictureKept {
 			t.Errorf("%+v", p)
 		}
-		if _, err := sc.OpenPicture(t.Context(), desktest.As("ann"), c.ID, digest, "curious"); !fault.Is(err, "media-withheld") {
-			t.Errorf("an agent looks: %v", err)
+		for _, by := range others {
+			if _, err := sc.OpenPicture(t.Context(), desktest.As(by), c.ID, digest, "curious"); !fault.Is(err, "media-withheld") || !strings.Contains(err.Error(), "case ask "+c.ID) {
+				t.Errorf("%s looks: %v", by, err)
+			}
+			if _, err := sc.RemovePicture(t.Context(), desktest.As(by), c.ID, digest, "away", press(by, actions.DeedRemoveEvidence, digest.String(), "away")); !fault.Is(err, "media-withheld") {
+				t.Errorf("%s removes: %v", by, err)
+			}
 		}
-		if _, err := sc.OpenPicture(t.Context(), desktest.As("kim"), c.ID, digest, "to judge it"); err != nil {
+		if _, err := sc.OpenPicture(t.Context(), desktest.As("eva"), c.ID, digest, "to judge it"); err != nil {
 			t.Error(err)
 		}
 

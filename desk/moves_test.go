@@ -304,7 +304,7 @@ func TestAsk(t *testing.T) {
 
 // TestHandedOn: a case that somebody hands on is offered to those who may take it, and not to
 // whoever handed it on: a question of language to everybody else in the queue, a question to a
-// specialist and an escalation to leads.
+// specialist to specialists, whatever else they are, and an escalation to leads.
 func TestHandedOn(t *testing.T) {
 	desktest.Each(t, func(t *testing.T, opt desktest.Options) {
 		o := newOffice(t, opt)
@@ -330,8 +330,19 @@ func TestHandedOn(t *testing.T) {
 		nothing("ann")
 		c = give("abe", c.ID)
 		c = o.do("abe", actions.DeedAsk, c, cases.Order{Role: cases.AskSpecialist, Note: "Is that a threat?"})
-		nothing("abe", "ann", "bob")
-		c = give("sue", c.ID)
+		nothing("abe", "ann", "sue", "lee", "kim")
+		c = give("bob", c.ID)
+		c = o.do("bob", actions.DeedAsk, c, cases.Order{Role: cases.AskSpecialist, Note: "Do you agree?"})
+		nothing("bob", "sue")
+		// Somebody else than a specialist or a lead does not claim it by its identifier either.
+		if _, err := o.Desk.Claim(t.Context(), desktest.As("dan"), c.ID); !fault.Is(err, "not-by-name") {
+			t.Errorf("an agent takes what a specialist was asked: %v", err)
+		}
+		c = give("eva", c.ID)
+		if _, err := o.Desk.Release(t.Context(), desktest.As("eva"), c.ID, c.Claim); err != nil {
+			t.Fatal(err)
+		}
+		c = o.claim("sue", c.ID).Case
 		c = o.do("sue", actions.DeedEscalate, c, cases.Order{Role: cases.AskLead, Note: "Is it ours?"})
 		nothing("sue", "ann", "bob")
 		c = give("lee", c.ID)
@@ -347,6 +358,47 @@ func TestHandedOn(t *testing.T) {
 		nothing("lee", "sue")
 		give("eva", c.ID)
 	})
+}
+
+// TestNoSpecialist: where nobody is a specialist, or only people whom the policy keeps from cases
+// of the highest severity, a question to a specialist is refused, and the answer says what to do.
+func TestNoSpecialist(t *testing.T) {
+	o := newOffice(t, desktest.Options{})
+	o.Flag("1", "post/1", "ViolenceThreats", "acct/9")
+	c := o.Take("bob").Case // one of two specialists
+	s, err := o.State(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	give := func(id workforce.WorkerID, roles ...workforce.Role) {
+		t.Helper()
+		r := s.People.Seat(id).Record
+		r.Roles = roles
+		o.Admit(false, r)
+	}
+	ask := func(want ...string) {
+		t.Helper()
+		_, err := o.try("bob", actions.DeedAsk, o.now(c.ID), cases.Order{Role: cases.AskSpecialist, Note: "Is that a threat?"})
+		if !fault.Is(err, "no-specialist") {
+			t.Fatalf("asked: %v", err)
+		}
+		for _, w := range append(want, "worker import", "agent+specialist", "case escalate "+c.ID) {
+			if !strings.Contains(err.Error(), w) {
+				t.Errorf("%q is not in %q", w, err)
+			}
+		}
+	}
+	give("eva", workforce.Lead)
+	ask("Nobody else at this desk is a specialist")
+	// A specialist who is new may not work on it yet.
+	o.Admit(false, workforce.Record{Worker: "zoe", Roles: []workforce.Role{workforce.Specialist}, Start: canonical.At(o.Clock().Now().AddDate(-1, 0, 0))})
+	ask("may not work on the queue "+c.Queue, "first 30 days")
+	// Somebody who has been here for long gets the role, and is asked at once.
+	give("sue", workforce.Lead, workforce.Specialist)
+	o.do("bob", actions.DeedAsk, o.now(c.ID), cases.Order{Role: cases.AskSpecialist, Note: "Is that a threat?"})
+	if got := o.Take("sue").Case; got.ID != c.ID {
+		t.Errorf("sue was given %s", got.ID)
+	}
 }
 
 // TestMoveToQueue: a lead moves cases between queues, also from their holders; a case of the

@@ -93,7 +93,7 @@ func (tx *Tx) OpenCases(platform string, subjects []string, sort cases.Sort) (ma
 	// Everybody locks in the order of the subjects, so that nodes do not block each other.
 	subjects = slices.Compact(slices.Sorted(slices.Values(subjects)))
 	return by, inParts(3, subjects, func(places string, args []any) error {
-		all, err := sqldb.All(tx.Tx, scanCase, `select `+caseColumns+` from case_file where platform = $1 and sort = $2 and subject in (`+places+`) and state in `+openStates+` order by subject`+tx.Dialect().ForUpdate(),
+		all, err := sqldb.AllAnew(tx.Tx, scanCase, `select `+caseColumns+` from case_file where platform = $1 and sort = $2 and subject in (`+places+`) and state in `+openStates+` order by subject`+tx.Dialect().ForUpdate(),
 			append([]any{platform, string(sort)}, args...)...)
 		for _, c := range all {
 			tx.lockedCase(c)
@@ -164,10 +164,11 @@ func (tx *Tx) CountReport(c cases.Case) {
 // Candidates returns the identifiers of the cases that a worker may be given: first those that
 // come back to the worker, then those in queues, each the most urgent first, at most a few of
 // each queue and state. In the queues are those that wait, those about which somebody who reads
-// a language was asked and, for a lead, all others that were asked about or escalated. Cases
+// a language was asked, for a specialist those about which a specialist was asked, and for a
+// lead those that were escalated. Cases
 // that the worker skipped or handed on, and those that come back to somebody else for now, are
 // not among them, nor are those without which the worker asks. Nothing is locked.
-func (tx *Tx) Candidates(queues []string, w workforce.WorkerID, lead bool, without []string, now canonical.Time) ([]string, error) {
+func (tx *Tx) Candidates(queues []string, w workforce.WorkerID, lead, specialist bool, without []string, now canonical.Time) ([]string, error) {
 	const each = 6
 	args := []any{string(w), now.Micro()}
 	but := ""
@@ -188,8 +189,10 @@ func (tx *Tx) Candidates(queues []string, w workforce.WorkerID, lead bool, witho
 				and not exists (select 1 from case_claim k where k.case_id = c.id and k.number = c.claim and k.worker = $1)%s order by due, id limit %d) %s%d`, state, which, len(args), but, each, state, len(args)))
 		}
 		if lead {
-			handedOn(cases.Asked, "")
 			handedOn(cases.Escalated, "")
+		}
+		if specialist {
+			handedOn(cases.Asked, "")
 		} else {
 			handedOn(cases.Asked, ` and escalate like '`+string(cases.AskLanguage)+` %'`)
 		}
@@ -237,29 +240,29 @@ func (tx *Tx) Cases(f CaseFilter) ([]cases.Case, error) {
 			args = append(args, q)
 		}
 	}
-	return sqldb.All(tx.Tx, scanCase, `select `+caseColumns+` from case_file where ($1 = '' or id < $1) and ($2 = '' or state = $2) and ($3 = '' or platform = $3)
+	return sqldb.AllAnew(tx.Tx, scanCase, `select `+caseColumns+` from case_file where ($1 = '' or id < $1) and ($2 = '' or state = $2) and ($3 = '' or platform = $3)
 		and ($4 = '' or subject = $4) and ($5 = '' or holder = $5) and ($6 = '' or turn = $6)`+in+` order by id desc limit $7`, args...)
 }
 
 // EndingCases returns the claimed, snoozed and asked cases whose time is over, and those whose
 // turn at one person is.
 func (tx *Tx) EndingCases(now canonical.Time, limit int) ([]string, error) {
-	ids, err := sqldb.All(tx.Tx, scanText, `select id from case_file where state in ('claimed','snoozed','asked') and until <= $1 order by until, id limit $2`, now.Micro(), limit)
+	ids, err := sqldb.AllAnew(tx.Tx, scanText, `select id from case_file where state in ('claimed','snoozed','asked') and until <= $1 order by until, id limit $2`, now.Micro(), limit)
 	if err != nil {
 		return nil, err
 	}
-	turns, err := sqldb.All(tx.Tx, scanText, `select id from case_file where turn <> '' and state = 'waiting' and until <= $1 order by until, id limit $2`, now.Micro(), limit)
+	turns, err := sqldb.AllAnew(tx.Tx, scanText, `select id from case_file where turn <> '' and state = 'waiting' and until <= $1 order by until, id limit $2`, now.Micro(), limit)
 	return append(ids, turns...), err
 }
 
 // Turns returns the cases that come back to somebody, for those who end turns.
 func (tx *Tx) Turns(limit int) ([]cases.Case, error) {
-	return sqldb.All(tx.Tx, scanCase, `select `+caseColumns+` from case_file where turn <> '' and state = 'waiting' order by until, id limit $1`, limit)
+	return sqldb.AllAnew(tx.Tx, scanCase, `select `+caseColumns+` from case_file where turn <> '' and state = 'waiting' order by until, id limit $1`, limit)
 }
 
 // HeldCases returns the cases that are claimed, with their holders, for those who end claims.
 func (tx *Tx) HeldCases(after string, limit int) ([]cases.Case, error) {
-	return sqldb.All(tx.Tx, scanCase, `select `+caseColumns+` from case_file where state = 'claimed' and id > $1 order by id limit $2`, after, limit)
+	return sqldb.AllAnew(tx.Tx, scanCase, `select `+caseColumns+` from case_file where state = 'claimed' and id > $1 order by id limit $2`, after, limit)
 }
 
 // QueueCount is how many cases a queue has in one state, and when the oldest of these is due.

@@ -126,11 +126,14 @@ func (tx *Tx) PendingEvidence() (n int64, since canonical.Time, err error) {
 	return n, canonical.FromMicro(at), err
 }
 
-// InsertEvidence stores a new evidence.
-func (tx *Tx) InsertEvidence(e Evidence) {
-	tx.Later(sqldb.Statement{SQL: `insert into evidence (` + evidenceColumns + `) values (` + sqldb.Places(1, 16) + `)`,
-		Args: []any{e.ID, e.Case, e.Report, e.Subject.Platform, e.Subject.ID, string(e.State), string(e.Media), canonical.MustMarshal(e.Told), digestText(e.Read), digestText(e.Document),
-			digestText(e.Content), digestText(e.Thread), e.Matched, e.Why, e.At.Micro(), e.Copied.Micro()}}, nil)
+// InsertEvidence stores new evidences.
+func (tx *Tx) InsertEvidence(all ...Evidence) {
+	rows := make([][]any, len(all))
+	for i, e := range all {
+		rows[i] = []any{e.ID, e.Case, e.Report, e.Subject.Platform, e.Subject.ID, string(e.State), string(e.Media), canonical.MustMarshal(e.Told), digestText(e.Read), digestText(e.Document),
+			digestText(e.Content), digestText(e.Thread), e.Matched, e.Why, e.At.Micro(), e.Copied.Micro()}
+	}
+	eachInsert(`insert into evidence (`+evidenceColumns+`) values `, ``, rows, func(s sqldb.Statement, _ int) { tx.Later(s, nil) })
 }
 
 // StopMedia has the evidences of a case that are still to be copied leave pictures out.

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"slices"
+
 	"countersign.dev/canonical"
 	"countersign.dev/sqldb"
 	"countersign.dev/workforce"
@@ -29,11 +31,9 @@ func (tx *Tx) Declared(w workforce.WorkerID) (d Declared, ok bool, err error) {
 // OwnAccounts returns the keyed digests of all accounts that a worker ever declared to be
 // their own. declared is false if the worker has declared nothing yet.
 func (tx *Tx) OwnAccounts(w workforce.WorkerID) (declared bool, own []string, err error) {
-	if _, declared, err = tx.Declared(w); err != nil || !declared {
-		return false, nil, err
-	}
-	own, err = sqldb.All(tx.Tx, scanText, `select digest from own_account where worker = $1 order by digest`, string(w))
-	return err == nil, own, err
+	all, err := sqldb.All(tx.Tx, scanText, `select coalesce(a.digest, '') from own_declared d left join own_account a on a.worker = d.worker where d.worker = $1 order by a.digest`, string(w))
+	own = slices.DeleteFunc(slices.Clone(all), func(digest string) bool { return digest == "" })
+	return len(all) > 0, own, err
 }
 
 // IsOwn reports whether anybody at the desk has declared the account with this keyed digest.

@@ -51,7 +51,7 @@ func scanReport(row sqldb.Row) (r Report, err error) {
 func (tx *Tx) ReportsBy(program string, external []string) (map[string]Report, error) {
 	by := map[string]Report{}
 	return by, inParts(2, external, func(places string, args []any) error {
-		all, err := sqldb.All(tx.Tx, scanReport, `select `+reportColumns+` from report where program = $1 and external_id in (`+places+`)`, append([]any{program}, args...)...)
+		all, err := sqldb.AllAnew(tx.Tx, scanReport, `select `+reportColumns+` from report where program = $1 and external_id in (`+places+`)`, append([]any{program}, args...)...)
 		for _, r := range all {
 			by[r.ExternalID] = r
 		}
@@ -138,7 +138,7 @@ func (tx *Tx) Reportings(caseIDs, reporters []string) (map[Reporting]bool, error
 	known := map[Reporting]bool{}
 	return known, inParts(1, caseIDs, func(places string, ids []any) error {
 		return inParts(len(ids)+1, reporters, func(also string, args []any) error {
-			all, err := sqldb.All(tx.Tx, func(r sqldb.Row) (one Reporting, err error) { return one, r.Scan(&one.Case, &one.Reporter) },
+			all, err := sqldb.AllAnew(tx.Tx, func(r sqldb.Row) (one Reporting, err error) { return one, r.Scan(&one.Case, &one.Reporter) },
 				`select case_id, reporter from case_reporter where case_id in (`+places+`) and reporter in (`+also+`)`, slices.Concat(ids, args)...)
 			for _, one := range all {
 				known[one] = true

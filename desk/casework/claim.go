@@ -33,9 +33,9 @@ type Taken struct {
 
 // Next claims the most urgent case that the caller may work on: first one that comes back to
 // the caller, then that with the earliest due time among the caller's queues, or in one queue
-// if it is named. Cases that others handed on are among them: what was escalated or asked of a
-// specialist for leads, and what was asked of somebody who reads a language for everybody; not
-// for whoever handed it on. A fault "nothing-waits" says that there is none.
+// if it is named. Cases that others handed on are among them: what was escalated for leads, what was
+// asked of a specialist for specialists, and what was asked of somebody who reads a language
+// for everybody; not for whoever handed it on. A fault "nothing-waits" says that there is none.
 // The caller may leave cases out.
 func (d *Room) Next(ctx context.Context, by kernel.Caller, queue string, without ...string) (Taken, error) {
 	for {
@@ -94,7 +94,7 @@ func (d *Room) next(ctx context.Context, by kernel.Caller, queue string, without
 			if err := d.mayClaim(t, by.Worker); err != nil {
 				return err
 			}
-			waiting, err := t.Candidates(names, by.Worker, st.Has(workforce.Lead), without, t.Now())
+			waiting, err := t.Candidates(names, by.Worker, st.Has(workforce.Lead), st.Has(workforce.Specialist), without, t.Now())
 			if err != nil {
 				return err
 			}
@@ -103,7 +103,7 @@ func (d *Room) next(ctx context.Context, by kernel.Caller, queue string, without
 				if err != nil {
 					return err
 				}
-				if !free || !contains(names, c.Queue) || !c.For(st.Has(workforce.Lead)) {
+				if !free || !contains(names, c.Queue) || !c.For(st.Has(workforce.Lead), st.Has(workforce.Specialist)) {
 					continue
 				}
 				if c.State != cases.Waiting { // it may have been handed on again since it was listed
@@ -184,7 +184,7 @@ func (d *Room) Claim(ctx context.Context, by kernel.Caller, id string) (Taken, e
 // byName refuses a claim by identifier of somebody who is neither a lead, nor the last holder,
 // nor asked.
 func (d *Room) byName(t *kernel.Tx, st workforce.Standing, w workforce.WorkerID, c cases.Case) error {
-	if st.Has(workforce.Lead) || c.Turn == w || c.By == w || c.State == cases.Asked || c.State == cases.Claimed && c.Holder == w {
+	if st.Has(workforce.Lead) || c.Turn == w || c.By == w || c.State == cases.Asked && c.For(false, st.Has(workforce.Specialist)) || c.State == cases.Claimed && c.Holder == w {
 		return nil
 	}
 	if c.Claim > 0 {

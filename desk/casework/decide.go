@@ -72,6 +72,9 @@ func (d *Room) DraftDecision(ctx context.Context, by kernel.Caller, id string, j
 	if err := c.Moved(j.Version); err != nil {
 		return Drafted{}, err
 	}
+	if err := d.Unedited(ctx, c); err != nil {
+		return Drafted{}, err
+	}
 	out := Drafted{}
 	v := acts.Verdict{Case: c.ID, Version: c.Version, Claim: j.Claim, Subject: c.Subject, Evidence: claim.Document, Language: j.Language, Opened: sorted(j.Opened), Verdict: j.Verdict,
 		Reasons: j.Reasons, Key: j.Key, Session: j.Session, Scores: []actions.Score{}}
@@ -152,24 +155,29 @@ func (d *Room) fits(j Judgement, measures int) error {
 
 // wishes returns the measures that a judgement asks for, and the usual ones of its rule.
 func (d *Room) wishes(ctx context.Context, s *proof.State, c cases.Case, rule *cases.Rule, j Judgement) (wishes []acts.Wish, usual []cases.Measure, err error) {
-	reading, err := d.desk.Read(ctx, s, c.Subject.String())
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := d.saw(ctx, c, reading); err != nil {
+	of, account, gone := c.Of, c.Owner, false
+	switch reading, err := d.desk.Read(ctx, s, c.Subject.String()); {
+	case err == nil:
+		of, account = reading.Sort, reading.Account()
+		if err := d.saw(ctx, c, reading); err != nil {
+			return nil, nil, err
+		}
+	case fault.Is(err, "no-such-subject") && of != "":
+		gone = true // since it was copied; its account can still be acted on
+	default:
 		return nil, nil, err
 	}
 	var strikes map[int64]int64
 	if err := d.desk.Store.ReadOne(ctx, func(stx *store.Tx) (err error) {
-		strikes, err = stx.Strikes(c.Subject.Platform, reading.Account(), d.desk.TimeNow())
+		strikes, err = stx.Strikes(c.Subject.Platform, account, d.desk.TimeNow())
 		return err
 	}); err != nil {
 		return nil, nil, err
 	}
-	usual = rule.UsualFor(reading.Sort, strikes[rule.Number])
+	usual = rule.UsualFor(of, strikes[rule.Number])
 	reason := rule.Reason.In(c.Language)
 	owner := ""
-	if account := reading.Account(); account != "" {
+	if account != "" {
 		owner = platform.Subject{Platform: c.Subject.Platform, ID: account}.String()
 	}
 	wish := func(kind actions.Kind, value, subject string, until canonical.Time) (acts.Wish, error) {
@@ -179,11 +187,13 @@ func (d *Room) wishes(ctx context.Context, s *proof.State, c cases.Case, rule *c
 		}
 		switch {
 		case subject != "":
-		case spec.Sort == platform.Account && reading.Sort != platform.Account:
+		case spec.Sort == platform.Account && of != platform.Account:
 			if owner == "" {
 				return acts.Wish{}, fault.New(fault.Unsupported, "no-owner", "%s does not tell whose %s is, so that %s has no account to act on.", c.Subject.Platform, c.Subject, kind)
 			}
 			subject = owner
+		case gone:
+			return acts.Wish{}, fault.New(fault.NotFound, "no-such-subject", "%s is gone since it was copied, so that there is nothing left for %s to act on. Decide with measures on its account, or without any: --measure none.", c.Subject, kind)
 		default:
 			subject = c.Subject.String()
 		}
@@ -321,6 +331,11 @@ func (d *Room) Decide(ctx context.Context, by kernel.Caller, id string, v Verdic
 		}
 		if measures, err = d.acts.JudgeMeasures(ctx, s, by, v.Decision, now.Grave(), v.Measures); err != nil {
 			return nil, err
+		}
+		if len(v.Measures) > 0 { // without, nothing is done to what nobody has judged
+			if err := d.Unedited(ctx, now); err != nil {
+				return nil, err
+			}
 		}
 		departing, less, strike, err := d.weighed(ctx, s, rules, now, v)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -116,40 +117,98 @@ type Wanted struct {
 	Asked bool
 }
 
-// Keep acknowledges evidence in the transaction of its report, and has it copied. A case
+// Keep acknowledges evidence in the transaction of its reports, and has it copied. A case
 // whose evidence is still to be copied, or was copied just now, needs no other copy: a thousand
 // reports in a minute ask the platform once.
-func (d *Evidence) Keep(t *kernel.Tx, w Wanted) error {
-	if w.Asked {
-		if !w.Media {
-			t.StopMedia(w.Case)
-		}
-		return nil
-	}
-	if !w.First {
-		if !w.Media {
-			t.StopMedia(w.Case)
-		}
-		newest, err := t.NewestEvidence(w.Case, 1)
+func (d *Evidence) Keep(t *kernel.Tx, all ...Wanted) error {
+	var asked []store.Evidence
+	for _, w := range all {
+		wanted, err := d.wanted(t, w)
 		if err != nil {
 			return err
 		}
-		if len(newest) > 0 && (newest[0].State == cases.EvidencePending || t.Now().Sub(newest[0].Copied.Time) < d.c.Fresh) {
-			return nil
+		media := store.CopyMedia
+		if !w.Media {
+			media = store.NoMedia
+		}
+		if wanted {
+			asked = append(asked, d.asked(t, w, media))
 		}
 	}
-	media := store.CopyMedia
-	if !w.Media {
-		media = store.NoMedia
-	}
-	return d.ask(t, w, media)
+	return d.ask(t, asked...)
 }
 
-func (d *Evidence) ask(t *kernel.Tx, w Wanted, media store.Media) error {
-	e := store.Evidence{ID: d.desk.IDs.New(cases.EvidencePrefix), Case: w.Case, Report: w.Report, Subject: platform.Subject{Platform: w.Subject.Platform, ID: w.Subject.ID},
+// wanted reports whether the evidence that a report asks for is to be copied, and stops the
+// copying of media where the report says so.
+func (d *Evidence) wanted(t *kernel.Tx, w Wanted) (bool, error) {
+	if !w.Media && (w.Asked || !w.First) {
+		t.StopMedia(w.Case)
+	}
+	if w.Asked || w.First {
+		return !w.Asked, nil
+	}
+	newest, err := t.NewestEvidence(w.Case, 1)
+	return len(newest) == 0 || newest[0].State != cases.EvidencePending && t.Now().Sub(newest[0].Copied.Time) >= d.c.Fresh, err
+}
+
+func (d *Evidence) asked(t *kernel.Tx, w Wanted, media store.Media) store.Evidence {
+	return store.Evidence{ID: d.desk.IDs.New(cases.EvidencePrefix), Case: w.Case, Report: w.Report, Subject: platform.Subject{Platform: w.Subject.Platform, ID: w.Subject.ID},
 		State: cases.EvidencePending, Media: media, Told: w.Told, At: t.Now()}
-	t.InsertEvidence(e)
-	return jobs.Enqueue(t.Tx.Tx, copyJob{e.ID}, e.At, e.ID)
+}
+
+func (d *Evidence) ask(t *kernel.Tx, all ...store.Evidence) error {
+	work := map[string]copyJob{}
+	for _, e := range all {
+		work[e.ID] = copyJob{e.ID}
+	}
+	t.InsertEvidence(all...)
+	return jobs.EnqueueNew(t.Tx.Tx, t.Now(), work)
+}
+
+// Unedited refuses to go on with a case whose subject shows something else now than what the
+// desk has copied of it. What it shows now is copied anew, which is news for the case. If there
+// is no copy to compare with, or the platform does not answer, nobody can tell, and the work goes on.
+// So it does when the subject is edited again and again: its author keeps nobody from deciding on
+// what was shown.
+func (d *Evidence) Unedited(ctx context.Context, c cases.Case) error {
+	var newest []store.Evidence
+	if err := d.desk.Store.ReadOne(ctx, func(stx *store.Tx) (err error) {
+		newest, err = stx.NewestEvidence(c.ID, maxEdits+1)
+		return err
+	}); err != nil || len(newest) > maxEdits && d.desk.Now().Sub(newest[maxEdits].At.Time) < time.Hour {
+		return err
+	}
+	copied := slices.IndexFunc(newest, func(e store.Evidence) bool { return e.State == cases.EvidenceCopied && !e.Content.IsZero() })
+	if copied < 0 {
+		return nil
+	}
+	now, err := d.desk.Executor.Evidence(ctx, newest[copied].Subject)
+	if err != nil || cases.ContentDigest(now) == newest[copied].Content {
+		return nil
+	}
+	if err := d.desk.TryChange(ctx, func(*proof.State) (func(*kernel.Tx) error, error) {
+		return func(t *kernel.Tx) error {
+			last, err := t.NewestEvidence(c.ID, 1)
+			if err != nil || len(last) == 0 || last[0].ID != newest[copied].ID {
+				return err // it is copied anew already
+			}
+			return d.ask(t, d.asked(t, Wanted{Case: c.ID, Subject: c.Subject}, mediaOf(c)))
+		}, nil
+	}); err != nil {
+		return err
+	}
+	return fault.New(fault.Conflict, "content-edited", "What %s shows was edited since it was shown to you. The desk copies it anew; look at it in a moment, and decide again: `countersign case show %s`.", c.Subject, c.ID)
+}
+
+// maxEdits is how many edits within an hour keep a decision waiting.
+const maxEdits = 3
+
+// mediaOf says what becomes of the media of a case's subject.
+func mediaOf(c cases.Case) store.Media {
+	if c.ChildSafety() {
+		return store.NoMedia
+	}
+	return store.CopyMedia
 }
 
 // copy copies one evidence, as far as it was not copied before.
@@ -691,7 +750,7 @@ func (d *Evidence) ReleaseMedia(ctx context.Context, by kernel.Caller, caseID st
 			return nil, err
 		}
 		return func(t *kernel.Tx) error {
-			if err := d.ask(t, Wanted{Case: caseID, Subject: c.Subject}, media); err != nil {
+			if err := d.ask(t, d.asked(t, Wanted{Case: caseID, Subject: c.Subject}, media)); err != nil {
 				return err
 			}
 			return d.once(t, deed, cases.DeedData{Case: caseID, Deed: deed.SignedDeed()}, sealed)

@@ -143,6 +143,7 @@ func (d *Room) intake(ctx context.Context, from Origin, reports []cases.Report) 
 				}
 			}
 			m.write(t)
+			var wanted []Wanted
 			for i := range recorded {
 				if recorded[i] == nil {
 					continue
@@ -150,11 +151,9 @@ func (d *Room) intake(ctx context.Context, from Origin, reports []cases.Report) 
 				c := m.open[subjectOf(ready[i])]
 				w := wants(c.Case, out[i].Report, ready[i], c.opened)
 				w.Asked, c.asked = c.asked, true
-				if err := d.Keep(t, w); err != nil {
-					return err
-				}
+				wanted = append(wanted, w)
 			}
-			return nil
+			return d.Keep(t, wanted...)
 		}, nil
 	})
 	if err != nil {

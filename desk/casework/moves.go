@@ -170,6 +170,11 @@ func (h *hand) do(t *kernel.Tx, caseID string) (cases.Case, error) {
 		}
 		next, name = c.Skip(first, now), "skipped"
 	case actions.DeedAsk:
+		if h.order.Role == cases.AskSpecialist {
+			if why := h.room.noSpecialist(h.s, c, h.by.Worker); why != "" {
+				return c, fault.New(fault.Conflict, "no-specialist", "The question would reach nobody. %s Until then a lead decides what to do: `countersign case escalate %s --question TEXT`.", why, c.ID)
+			}
+		}
 		next, name = c.Ask(h.order, now), "asked"
 		detail["whom"] = next.Escalate
 		if !c.Grave() { // the promise of the most severe cases waits for nobody

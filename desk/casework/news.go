@@ -25,31 +25,49 @@ func (d *Room) newEvidence() *Evidence {
 
 // wants is the evidence that a report asks for in its case.
 func wants(c cases.Case, row store.Report, r cases.Report, opened bool) Wanted {
-	return Wanted{Case: c.ID, Report: row.ID, Subject: r.Subject, Told: r.Evidence, Media: !childSafety(c), First: opened}
-}
-
-// childSafety reports whether somebody reported the case for a reason of child safety.
-func childSafety(c cases.Case) bool {
-	for _, r := range c.Reasons {
-		if r.Group() == cases.GroupChildSafety {
-			return true
-		}
-	}
-	return false
+	return Wanted{Case: c.ID, Report: row.ID, Subject: r.Subject, Told: r.Evidence, Media: !c.ChildSafety(), First: opened}
 }
 
 // maySee refuses the media of a case that is reported for a reason of child safety to everybody
 // but specialists, and lets nobody else say what becomes of them (law 17).
 func (d *Room) maySee(s *proof.State, st workforce.Standing, c cases.Case, use MediaUse) error {
-	if use == SeeMedia && !childSafety(c) || use == RemoveMedia && !childSafety(c) || d.specialist(s, st, c) {
+	if use != ReleaseMedia && !c.ChildSafety() || st.Has(workforce.Specialist) {
 		return nil
 	}
-	return fault.New(fault.Forbidden, "media-withheld", "The case %s is reported for a reason of child safety: only trained specialists see its pictures, and say what becomes of them. Ask one: `countersign case ask %s --specialist --question TEXT`.", c.ID, c.ID)
+	return fault.New(fault.Forbidden, "media-withheld", "The case %s is reported for a reason of child safety: only specialists, who are trained for it, see its pictures and say what becomes of them. %s", c.ID, d.askSpecialist(s, c))
 }
 
-// specialist reports whether the caller is trained for the media of cases of child safety.
-func (d *Room) specialist(_ *proof.State, st workforce.Standing, _ cases.Case) bool {
-	return st.Has(workforce.Lead)
+// askSpecialist says how to get at somebody who is trained for child safety and threats to
+// life, or what to do where nobody is.
+func (d *Room) askSpecialist(s *proof.State, c cases.Case) string {
+	if why := d.noSpecialist(s, c, ""); why != "" {
+		return why
+	}
+	return "Ask one: `countersign case ask " + c.ID + " --specialist --question TEXT`."
+}
+
+// noSpecialist says that nobody with the role of a specialist, but for one worker, may work on a
+// case now, and what to do about it; empty: somebody may.
+func (d *Room) noSpecialist(s *proof.State, c cases.Case, but workforce.WorkerID) string {
+	barred := 0
+	for _, w := range s.People.Sorted() {
+		st := s.People.Standing(w.Worker, d.desk.Now())
+		switch {
+		case w.Worker == but || !st.Engaged || !st.Has(workforce.Specialist):
+		case d.worksOn(s, st, c) && s.MayWork(w.Worker, st) == nil:
+			return ""
+		default:
+			barred++
+		}
+	}
+	const add = "Officers give the role to people who are trained: `countersign worker import FILE` with `specialist` in the column role, such as agent+specialist. Somebody who has been at this desk for 30 days works on such cases at once."
+	if barred > 0 {
+		return "The specialists of this desk may not work on the queue " + c.Queue + ": in their first 30 days, in notice and in their last days people work on no case of the highest severity. " + add
+	}
+	if but != "" {
+		return "Nobody else at this desk is a specialist. " + add
+	}
+	return "Nobody at this desk is a specialist. " + add
 }
 
 // onList says on which hash list in force a digest is: the first by name.

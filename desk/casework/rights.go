@@ -113,7 +113,8 @@ func (d *Room) task(s *proof.State, st workforce.Standing, w workforce.WorkerID,
 	if c.Holder != "" {
 		t.Leads = t.Leads || slices.Contains(s.People.Chain(c.Holder, now), w)
 	}
-	t.Asked = works && c.State != cases.Waiting && c.State.Takeable() && c.For(lead)
+	specialist := st.Has(workforce.Specialist)
+	t.Asked = c.AsksSpecialist() && specialist || works && c.State != cases.Waiting && c.State.Takeable() && c.For(lead, specialist)
 	return t
 }
 
