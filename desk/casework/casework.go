@@ -91,16 +91,7 @@ func (d *Room) rules(ctx context.Context, s *proof.State) (*cases.RuleSet, *case
 	return rules, queues, err
 }
 
-// who names the holder of a claim for somebody: the person within one vendor, else the vendor.
+// who is named for errors.
 func who(s *proof.State, reader workforce.Standing) func(workforce.WorkerID) string {
-	return func(w workforce.WorkerID) string {
-		other, ok := s.People.Worker(w)
-		switch {
-		case !ok || other.Vendor == reader.Vendor:
-			return string(w)
-		case other.Vendor == "":
-			return "an employee"
-		}
-		return "somebody at " + string(other.Vendor)
-	}
+	return func(w workforce.WorkerID) string { return string(named(s, reader, w)) }
 }

@@ -3,6 +3,7 @@ package casework
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -79,6 +80,9 @@ func (d *Room) owned(ctx context.Context, c cases.Case) (_ cases.Case, mine bool
 	return now, now.State == cases.Claimed && now.Holder == c.Holder && now.Claim == c.Claim, err
 }
 
+// mostOthers is about how many cases that the policy keeps from somebody next passes over.
+const mostOthers = 200
+
 // next claims a case for Next.
 func (d *Room) next(ctx context.Context, by kernel.Caller, queue string, without []string) (claimed cases.Case, claim cases.Claim, err error) {
 	err = d.desk.Change(ctx, by, "next case", func(s *proof.State) (func(*kernel.Tx) error, error) {
@@ -94,34 +98,46 @@ func (d *Room) next(ctx context.Context, by kernel.Caller, queue string, without
 			if err := d.mayClaim(t, by.Worker); err != nil {
 				return err
 			}
-			waiting, err := t.Candidates(names, by.Worker, st.Has(workforce.Lead), st.Has(workforce.Specialist), without, t.Now())
-			if err != nil {
-				return err
-			}
-			for _, id := range waiting {
-				c, free, err := t.TryCase(id)
+			// Cases that the policy keeps from the caller, such as those in a language, make room for others.
+			for without := without; ; {
+				var others []string
+				waiting, err := t.Candidates(names, by.Worker, st.Has(workforce.Lead), st.Has(workforce.Specialist), without, t.Now())
 				if err != nil {
 					return err
 				}
-				if !free || !contains(names, c.Queue) || !c.For(st.Has(workforce.Lead), st.Has(workforce.Specialist)) {
-					continue
-				}
-				if c.State != cases.Waiting { // it may have been handed on again since it was listed
-					last, err := t.Tx.Claim(c.ID, c.Claim)
+				for _, id := range waiting {
+					c, free, err := t.TryCase(id)
 					if err != nil {
 						return err
 					}
-					if last.Worker == by.Worker {
+					if free && !d.worksOn(s, st, c) { // by what the policy says of this case's language
+						others = append(others, id)
 						continue
 					}
-				}
-				if err := d.barred(t, by.Worker, c); fault.Is(err, "own-affair") {
-					continue
-				} else if err != nil {
+					if !free || !contains(names, c.Queue) || !c.For(st.Has(workforce.Lead), st.Has(workforce.Specialist)) {
+						continue
+					}
+					if c.State != cases.Waiting { // it may have been handed on again since it was listed
+						last, err := t.Tx.Claim(c.ID, c.Claim)
+						if err != nil {
+							return err
+						}
+						if last.Worker == by.Worker {
+							continue
+						}
+					}
+					if err := d.barred(t, by.Worker, c); fault.Is(err, "own-affair") {
+						continue
+					} else if err != nil {
+						return err
+					}
+					claimed, claim, err = d.claim(t, queues, by, st, c, false)
 					return err
 				}
-				claimed, claim, err = d.claim(t, queues, by, st, c, false)
-				return err
+				if len(others) == 0 || len(without) > mostOthers {
+					break
+				}
+				without = slices.Concat(without, others)
 			}
 			return fault.New(fault.NotFound, "nothing-waits", "No case waits for you.")
 		}, nil
@@ -248,14 +264,14 @@ func (d *Room) mayClaim(t *kernel.Tx, w workforce.WorkerID) error {
 
 // show stores what a claim shows, and returns it.
 func (d *Room) show(ctx context.Context, by kernel.Caller, c cases.Case, claim cases.Claim) (Taken, error) {
-	out := Taken{Case: c, Claim: claim}
 	kept := false
 	s := d.desk.Newest()
 	rules, _, err := d.rules(ctx, s)
 	if err != nil {
-		return out, err
+		return Taken{}, err
 	}
 	reader := s.People.Standing(by.Worker, d.desk.Now())
+	out := Taken{Case: namedIn(s, reader, c), Claim: claim}
 	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		var err error
 		if out.Drafts, err = stx.CaseDrafts(c.ID); err != nil {
@@ -361,7 +377,7 @@ func (d *Room) Extend(ctx context.Context, by kernel.Caller, id string, number, 
 			return nil
 		}, nil
 	})
-	return out, err
+	return d.namedFor(by, out), err
 }
 
 // KeepDraft keeps what the caller has written on a case and not handed in; empty: nothing is
@@ -423,7 +439,7 @@ func (d *Room) write(ctx context.Context, by kernel.Caller, what, id string, num
 			return nil
 		}, nil
 	})
-	return out, err
+	return d.namedFor(by, out), err
 }
 
 // moved stores a case after a move, with its row of history, and ends its claim unless it is

@@ -421,6 +421,7 @@ func (d *Room) Decide(ctx context.Context, by kernel.Caller, id string, v Verdic
 		measures.Carry(out.Requests)
 	}
 	out.Promise, err = d.promise(*out.Document)
+	out.Case = d.namedFor(by, out.Case)
 	return out, err
 }
 

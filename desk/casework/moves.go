@@ -77,7 +77,7 @@ func (d *Room) Do(ctx context.Context, by kernel.Caller, caseID string, claim in
 			return err
 		}, nil
 	})
-	return out, err
+	return d.namedFor(by, out), err
 }
 
 // done returns the case on which exactly this deed was done before, by the caller.
@@ -496,7 +496,7 @@ func (h *hand) otherLine(t *kernel.Tx, both ...cases.Case) error {
 			if claim.Worker == h.by.Worker {
 				continue
 			}
-			if why := h.s.People.Dependence(h.by.Worker, claim.Worker, t.Now().Time); why != "" {
+			if why := dependence(h.s.People.Dependence(h.by.Worker, claim.Worker, t.Now().Time), h.s, h.st, claim.Worker); why != "" {
 				return no(why)
 			}
 		}
