@@ -143,7 +143,7 @@ func (s *Server) find(ctx context.Context, by desk.Caller, in *struct{ Body v1.O
 func caseOf(c cases.Case) v1.Case {
 	return v1.Case{ID: c.ID, Version: c.Version, State: c.State, Sort: c.Sort, Subject: c.Subject, Of: c.Of, Owner: c.Owner, Reasons: list(c.Reasons, same), Sources: list(c.Sources, same),
 		Severity: c.Severity, Language: c.Language, Reports: c.Reports, Reporters: c.Reporters, Queue: c.Queue, Due: c.Due, Opened: c.Opened, Updated: c.Updated, By: c.By,
-		Claim: c.Claim, Holder: string(c.Holder), Until: c.Until, Turn: string(c.Turn), TurnWhy: c.TurnWhy, Skips: c.Skips, Question: c.Question, Into: c.Into}
+		Claim: c.Claim, Holder: string(c.Holder), Until: c.Until, Turn: string(c.Turn), TurnWhy: c.TurnWhy, Skips: c.Skips, Question: c.Question, Into: c.Into, Asked: c.Escalate}
 }
 
 func same[T any](v T) T { return v }
@@ -153,7 +153,7 @@ type casesIn struct {
 	State   cases.State `query:"state" enum:"waiting,claimed,held,asked,snoozed,escalated,decided,closed,merged"`
 	Queue   string      `query:"queue" maxLength:"64"`
 	Subject string      `query:"subject" maxLength:"600" doc:"PLATFORM:ID"`
-	Mine    bool        `query:"mine" doc:"those that you hold, and those that come back to you"`
+	Mine    bool        `query:"mine" doc:"those that you hold, those that come back to you, and those that you put off, handed on or decided and that are open"`
 }
 
 func (s *Server) cases(ctx context.Context, by desk.Caller, in *casesIn) (*answerOf[v1.Page[v1.Case]], error) {

@@ -118,6 +118,17 @@ func (tx *Tx) EvidenceBefore(e Evidence) (canonical.Digest, error) {
 	return textDigest(content)
 }
 
+// CopiedBefore returns the newest evidence of a case that has a document and was asked for before
+// another one; ok is false if there is none.
+func (tx *Tx) CopiedBefore(e Evidence) (before Evidence, ok bool, err error) {
+	before, err = scanEvidence(tx.QueryRow(`select `+evidenceColumns+` from evidence where case_id = $1 and document <> '' and (at < $2 or at = $2 and id < $3) order by at desc, id desc limit 1`,
+		e.Case, e.At.Micro(), e.ID))
+	if sqldb.IsNotFound(err) {
+		return before, false, nil
+	}
+	return before, err == nil, err
+}
+
 // PendingEvidence counts the evidences that are still to be copied, and says since when the
 // oldest of them waits.
 func (tx *Tx) PendingEvidence() (n int64, since canonical.Time, err error) {

@@ -36,6 +36,18 @@ func (tx *Tx) OwnAccounts(w workforce.WorkerID) (declared bool, own []string, er
 	return len(all) > 0, own, err
 }
 
+// LockOwn keeps others from changing what a worker holds until the change commits: who asks two
+// nodes at once is answered one after the other. It locks nothing of somebody who has declared no
+// accounts, and who may hold nothing.
+func (tx *Tx) LockOwn(w workforce.WorkerID) error {
+	var worker string
+	err := tx.QueryRow(`select worker from own_declared where worker = $1`+tx.Dialect().ForUpdate(), string(w)).Scan(&worker)
+	if sqldb.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
 // IsOwn reports whether anybody at the desk has declared the account with this keyed digest.
 func (tx *Tx) IsOwn(digest string) (bool, error) {
 	var n int64

@@ -279,10 +279,12 @@ func (tx *Tx) Strikes(platform, account string, now canonical.Time) (map[int64]i
 	return by, err
 }
 
-// NewestReports returns up to limit reports of a case, newest first. Withdrawn ones are not
-// among them.
+// NewestReports returns up to limit reports of a case: first the newest for each reason from each
+// class of source, so that whoever floods a case hides nobody else's words, and then the others,
+// each newest first. Withdrawn ones are not among them.
 func (tx *Tx) NewestReports(caseID string, limit int) ([]Report, error) {
-	return sqldb.All(tx.Tx, scanReport, `select `+reportColumns+` from report where case_id = $1 and withdrawn = 0 order by id desc limit $2`, caseID, limit)
+	return sqldb.All(tx.Tx, scanReport, `select `+reportColumns+` from (select r.*, row_number() over (partition by reason, source, anonymous order by id desc) as place from report r
+		where case_id = $1 and withdrawn = 0) placed order by case when place = 1 then 0 else 1 end, id desc limit $2`, caseID, limit)
 }
 
 // DecisionsOn returns up to limit decisions on a subject, newest first, without their requests.

@@ -116,6 +116,7 @@ type Case struct {
 	TurnWhy   string             `json:"turn_why"`
 	Skips     int64              `json:"skips"`
 	Question  string             `json:"question" doc:"that somebody asked"`
+	Asked     string             `json:"asked" doc:"whom: lead, specialist, or language and a tag; empty: nobody"`
 	Into      string             `json:"into" doc:"the case that it was merged into"`
 }
 

@@ -80,9 +80,6 @@ func (d *Room) owned(ctx context.Context, c cases.Case) (_ cases.Case, mine bool
 	return now, now.State == cases.Claimed && now.Holder == c.Holder && now.Claim == c.Claim, err
 }
 
-// mostOthers is about how many cases that the policy keeps from somebody next passes over.
-const mostOthers = 200
-
 // next claims a case for Next.
 func (d *Room) next(ctx context.Context, by kernel.Caller, queue string, without []string) (claimed cases.Case, claim cases.Claim, err error) {
 	err = d.desk.Change(ctx, by, "next case", func(s *proof.State) (func(*kernel.Tx) error, error) {
@@ -98,51 +95,56 @@ func (d *Room) next(ctx context.Context, by kernel.Caller, queue string, without
 			if err := d.mayClaim(t, by.Worker); err != nil {
 				return err
 			}
-			// Cases that the policy keeps from the caller, such as those in a language, make room for others.
-			for without := without; ; {
-				var others []string
-				waiting, err := t.Candidates(names, by.Worker, st.Has(workforce.Lead), st.Has(workforce.Specialist), without, t.Now())
+			but := slices.Clone(without)
+			for range nextRounds {
+				waiting, err := t.Candidates(names, by.Worker, st.Has(workforce.Lead), st.Has(workforce.Specialist), but, t.Now())
 				if err != nil {
 					return err
 				}
 				for _, id := range waiting {
-					c, free, err := t.TryCase(id)
+					c, err := d.offered(t, s, st, by.Worker, names, id)
 					if err != nil {
 						return err
 					}
-					if free && !d.worksOn(s, st, c) { // by what the policy says of this case's language
-						others = append(others, id)
-						continue
-					}
-					if !free || !contains(names, c.Queue) || !c.For(st.Has(workforce.Lead), st.Has(workforce.Specialist)) {
-						continue
-					}
-					if c.State != cases.Waiting { // it may have been handed on again since it was listed
-						last, err := t.Tx.Claim(c.ID, c.Claim)
-						if err != nil {
-							return err
-						}
-						if last.Worker == by.Worker {
-							continue
-						}
-					}
-					if err := d.barred(t, by.Worker, c); fault.Is(err, "own-affair") {
-						continue
-					} else if err != nil {
+					if c.ID != "" {
+						claimed, claim, err = d.claim(t, queues, by, st, c, false)
 						return err
 					}
-					claimed, claim, err = d.claim(t, queues, by, st, c, false)
-					return err
 				}
-				if len(others) == 0 || len(without) > mostOthers {
+				if len(waiting) == 0 {
 					break
 				}
-				without = slices.Concat(without, others)
+				but = append(but, waiting...)
 			}
 			return fault.New(fault.NotFound, "nothing-waits", "No case waits for you.")
 		}, nil
 	})
 	return claimed, claim, err
+}
+
+// nextRounds is how often one call looks for a case that is not barred, a few dozen cases each
+// time.
+const nextRounds = 50
+
+// offered locks a case that was listed for a worker, if the worker may have it; else the case that
+// it returns is empty.
+func (d *Room) offered(t *kernel.Tx, s *proof.State, st workforce.Standing, w workforce.WorkerID, queues []string, id string) (none cases.Case, err error) {
+	c, free, err := t.TryCase(id)
+	if err != nil || !free || !contains(queues, c.Queue) || !c.For(st.Has(workforce.Lead), st.Has(workforce.Specialist)) || !d.worksOn(s, st, c) {
+		return none, err
+	}
+	if c.State != cases.Waiting { // it may have been handed on again since it was listed
+		last, err := t.Tx.Claim(c.ID, c.Claim)
+		if err != nil || last.Worker == w {
+			return none, err
+		}
+	}
+	if err := d.barred(t, w, c); fault.Is(err, "own-affair") {
+		return none, nil
+	} else if err != nil {
+		return none, err
+	}
+	return c, nil
 }
 
 // Claim claims a case by its identifier. That is for leads, for the last holder, and for those
@@ -246,6 +248,9 @@ func (d *Room) claim(t *kernel.Tx, queues *cases.QueueSet, by kernel.Caller, st 
 
 // mayClaim refuses a claim of somebody who holds as many as one may.
 func (d *Room) mayClaim(t *kernel.Tx, w workforce.WorkerID) error {
+	if err := t.LockOwn(w); err != nil {
+		return err
+	}
 	live, err := t.LiveClaims(w)
 	if err != nil {
 		return err
@@ -271,7 +276,7 @@ func (d *Room) show(ctx context.Context, by kernel.Caller, c cases.Case, claim c
 		return Taken{}, err
 	}
 	reader := s.People.Standing(by.Worker, d.desk.Now())
-	out := Taken{Case: namedIn(s, reader, c), Claim: claim}
+	out := Taken{Case: told(s, reader, c), Claim: claim}
 	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		var err error
 		if out.Drafts, err = stx.CaseDrafts(c.ID); err != nil {
@@ -377,11 +382,12 @@ func (d *Room) Extend(ctx context.Context, by kernel.Caller, id string, number, 
 			return nil
 		}, nil
 	})
-	return d.namedFor(by, out), err
+	return d.toldTo(by, out), err
 }
 
 // KeepDraft keeps what the caller has written on a case and not handed in; empty: nothing is
-// kept any more. It needs no live claim, so that nothing is lost when a lease ends.
+// kept any more. It needs no live claim, so that nothing is lost when a lease ends;
+// but the caller had a claim of the case, since the next holder reads the draft.
 func (d *Room) KeepDraft(ctx context.Context, by kernel.Caller, id string, body []byte) error {
 	if len(body) > 64<<10 {
 		return fault.New(fault.TooLarge, "too-large", "A draft has at most 64 KiB.")
@@ -396,8 +402,19 @@ func (d *Room) KeepDraft(ctx context.Context, by kernel.Caller, id string, body 
 			if err != nil {
 				return err
 			}
-			if !d.worksOn(s, st, c) {
+			if !d.worksOn(s, st, c) && c.Holder != by.Worker {
 				return store.NoCase(id)
+			}
+			// The next holder reads what is kept here.
+			had, err := t.HadClaim(id, by.Worker)
+			if err != nil {
+				return err
+			}
+			if !had {
+				return fault.New(fault.Conflict, "claim-ended", "The case %s was never with you. Drafts are of those who work on it: take a case with `countersign case next`.", id)
+			}
+			if err := d.barred(t, by.Worker, c); err != nil {
+				return err
 			}
 			t.KeepDraft(store.CaseDraft{Case: id, Worker: by.Worker, Body: body, Updated: t.Now()})
 			return nil
@@ -439,7 +456,7 @@ func (d *Room) write(ctx context.Context, by kernel.Caller, what, id string, num
 			return nil
 		}, nil
 	})
-	return d.namedFor(by, out), err
+	return d.toldTo(by, out), err
 }
 
 // moved stores a case after a move, with its row of history, and ends its claim unless it is

@@ -1,12 +1,8 @@
 package casework
 
 import (
-	"countersign.dev/canonical"
-	"countersign.dev/cases"
-	"countersign.dev/desk/kernel"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/policy"
-	"countersign.dev/store"
 	"countersign.dev/workforce"
 )
 
@@ -34,38 +30,6 @@ func named(s *proof.State, reader workforce.Standing, w workforce.WorkerID) work
 // readsNames reports whether somebody reads the names of other companies' people.
 func readsNames(s *proof.State, reader workforce.Standing) bool {
 	return reader.Vendor == "" && s.Policy.MayReadPeople(policy.WorkerOf(reader), policy.Names{}).Verdict == policy.Permitted
-}
-
-// namedIn returns a case with the names that the reader may have.
-func namedIn(s *proof.State, reader workforce.Standing, c cases.Case) cases.Case {
-	c.Holder, c.Turn, c.By = named(s, reader, c.Holder), named(s, reader, c.Turn), named(s, reader, c.By)
-	return c
-}
-
-// namedFor is namedIn for a caller, by the newest state known here.
-func (d *Room) namedFor(by kernel.Caller, c cases.Case) cases.Case {
-	s := d.desk.Newest()
-	return namedIn(s, s.People.Standing(by.Worker, d.desk.Now()), c)
-}
-
-// namedMove returns a move with the names that the reader may have.
-func namedMove(s *proof.State, reader workforce.Standing, m store.Move) (store.Move, error) {
-	m.Worker = named(s, reader, m.Worker)
-	detail := map[string]canonical.Raw{}
-	if err := canonical.Unmarshal(m.Detail, &detail); err != nil {
-		return m, err
-	}
-	raw, ok := detail["worker"]
-	if !ok {
-		return m, nil
-	}
-	var w workforce.WorkerID
-	if err := canonical.Unmarshal(raw, &w); err != nil {
-		return m, err
-	}
-	detail["worker"] = canonical.MustMarshal(named(s, reader, w))
-	m.Detail = canonical.MustMarshal(detail)
-	return m, nil
 }
 
 // dependence says why two people are not independent, in words that name nobody whom the reader

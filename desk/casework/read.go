@@ -3,6 +3,7 @@ package casework
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"countersign.dev/canonical"
 	"countersign.dev/cases"
@@ -37,10 +38,11 @@ func (d *Room) Case(ctx context.Context, by kernel.Caller, id string) (View, err
 	if err != nil {
 		return View{}, err
 	}
-	out := View{Case: namedIn(s, st, c), Requests: map[string]string{}}
+	out := View{Case: c, Requests: map[string]string{}}
 	if c.Holder != "" {
 		out.Holder = string(named(s, st, c.Holder))
 	}
+	out.Case = told(s, st, c)
 	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		var err error
 		if out.Shown, err = d.document(stx, rules, c); err != nil {
@@ -77,7 +79,8 @@ func (d *Room) Case(ctx context.Context, by kernel.Caller, id string) (View, err
 		return View{}, err
 	}
 	for i := range out.Moves {
-		if out.Moves[i], err = namedMove(s, st, out.Moves[i]); err != nil {
+		out.Moves[i].Worker = named(s, st, out.Moves[i].Worker)
+		if out.Moves[i].Detail, err = toldDetail(s, st, out.Moves[i].Detail); err != nil {
 			return View{}, err
 		}
 	}
@@ -85,6 +88,21 @@ func (d *Room) Case(ctx context.Context, by kernel.Caller, id string) (View, err
 		return View{}, err
 	}
 	return out, nil
+}
+
+// toldDetail returns the detail of a move as somebody may read it: it may say to whom the case came
+// back.
+func toldDetail(s *proof.State, reader workforce.Standing, detail []byte) ([]byte, error) {
+	var all map[string]any
+	if err := canonical.Unmarshal(detail, &all); err != nil {
+		return nil, fmt.Errorf("the detail of a move is not as it was written: %w", err)
+	}
+	w, ok := all["worker"].(string)
+	if !ok || w == "" {
+		return detail, nil
+	}
+	all["worker"] = string(named(s, reader, workforce.WorkerID(w)))
+	return canonical.Marshal(all)
 }
 
 // notes returns the notes on a case, each under the name of its writer that the reader may have.
@@ -101,7 +119,7 @@ type Filter struct {
 	State   cases.State
 	Queue   string
 	Subject string // PLATFORM:ID
-	Mine    bool   // held by the caller, or coming back to the caller
+	Mine    bool   // held by the caller, coming back to the caller, or handed on by the caller and open
 	Cursor  string
 	Limit   int
 }
@@ -149,8 +167,21 @@ func (d *Room) Cases(ctx context.Context, by kernel.Caller, f Filter) ([]cases.C
 		}
 		q.Holder, q.Turn = "", by.Worker
 		back, err := stx.Cases(q)
+		if err != nil {
+			return err
+		}
 		all = append(all, back...)
-		return err
+		if f.State != cases.Claimed {
+			handed, err := stx.HandedOn(by.Worker, f.Cursor, limit+1)
+			if err != nil {
+				return err
+			}
+			all = append(all, handed...)
+		}
+		all = slices.DeleteFunc(all, func(c cases.Case) bool {
+			return f.State != "" && c.State != f.State || f.Queue != "" && c.Queue != f.Queue || q.Subject != "" && (c.Subject.ID != q.Subject || c.Subject.Platform != q.Platform)
+		})
+		return nil
 	}); err != nil {
 		return nil, "", err
 	}
@@ -159,15 +190,14 @@ func (d *Room) Cases(ctx context.Context, by kernel.Caller, f Filter) ([]cases.C
 		all = all[:limit]
 		next = all[limit-1].ID
 	}
-	// The policy may speak of more than queues, such as the language of a case.
-	mine := all[:0]
+	// A queue may hold cases that the caller may not know of: by their severity, or language.
+	out := []cases.Case{}
 	for _, c := range all {
-		if f.Mine || d.reads(s, st, by.Worker, c) {
-			mine = append(mine, namedIn(s, st, c))
+		if d.reads(s, st, by.Worker, c) || f.Mine {
+			out = append(out, told(s, st, c))
 		}
 	}
-	all = mine
-	return all, next, nil
+	return out, next, nil
 }
 
 // readable returns the queues whose cases the caller may read.

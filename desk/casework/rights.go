@@ -121,7 +121,7 @@ func (d *Room) readsFor(s *proof.State, st workforce.Standing, by workforce.Work
 
 // task says what a worker has to do with a case, as far as the case itself tells.
 func (d *Room) task(s *proof.State, st workforce.Standing, w workforce.WorkerID, c cases.Case) (t policy.Task) {
-	works, lead := d.worksOn(s, st, c), st.Has(workforce.Lead)
+	works, lead, specialist := d.worksOn(s, st, c), st.Has(workforce.Lead), st.Has(workforce.Specialist)
 	t.Leads = works && lead
 	if w == "" {
 		return t
@@ -131,8 +131,7 @@ func (d *Room) task(s *proof.State, st workforce.Standing, w workforce.WorkerID,
 	if c.Holder != "" {
 		t.Leads = t.Leads || slices.Contains(s.People.Chain(c.Holder, now), w)
 	}
-	specialist := st.Has(workforce.Specialist)
-	t.Asked = c.AsksSpecialist() && specialist || works && c.State != cases.Waiting && c.State.Takeable() && c.For(lead, specialist)
+	t.Asked = works && c.State != cases.Waiting && c.State.Takeable() && c.For(lead, specialist) || specialist && c.AsksSpecialist()
 	return t
 }
 
