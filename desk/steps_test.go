@@ -48,7 +48,7 @@ var reads = []string{"CaseReports", "ShownUnder", "EvidenceDocument", "EvidenceN
 //
 // What works on cases leaves documents that go into rolls, and has tests of its own:
 // TestWorkLeavesDocuments.
-var others = append([]string{"JudgeLifts", "CheckChange", "Hashes", "PastQueues", "Queues", "Rules", "CheckExposure", "CheckHealth", "CheckReview", "CoverageChange", "Found", "OpenWatched", "RollWaiting", "Run", "Sweep", "SweepHashes", "DraftMeasures", "DraftLifts", "JudgeTakeBack", "DueClocks", "JudgeMeasures"}, worksOnCases...)
+var others = append([]string{"JudgeLifts", "CheckChange", "Hashes", "PastQueues", "Queues", "Rules", "CheckExposure", "CheckHealth", "CheckReview", "CoverageChange", "Found", "OpenWatched", "RollWaiting", "Run", "Sweep", "SweepHashes", "DraftMeasures", "DraftLifts", "JudgeTakeBack", "DueClocks", "JudgeMeasures", "Unedited"}, worksOnCases...)
 
 // worksOnCases are the methods of casework that change something.
 var worksOnCases = []string{"OpenPicture", "ReleaseMedia", "RemovePicture", "Claim", "Decide", "Do", "Extend", "Find", "KeepDraft", "Next", "Release", "Reveal", "TakeBack", "TakeReports", "WithdrawReport"}

@@ -286,15 +286,24 @@ type QueueCount struct {
 	Due    canonical.Time // the first that is due
 }
 
+func scanCount(r sqldb.Row) (c QueueCount, err error) {
+	var oldest, due int64
+	err = r.Scan(&c.Queue, &c.State, &c.Count, &oldest, &due)
+	c.Oldest, c.Due = canonical.FromMicro(oldest), canonical.FromMicro(due)
+	return c, err
+}
+
 // QueueCounts counts the open cases of each queue. It is for a person's eyes; no audit rests
 // on it.
 func (tx *Tx) QueueCounts() ([]QueueCount, error) {
-	return sqldb.All(tx.Tx, func(r sqldb.Row) (c QueueCount, err error) {
-		var oldest, due int64
-		err = r.Scan(&c.Queue, &c.State, &c.Count, &oldest, &due)
-		c.Oldest, c.Due = canonical.FromMicro(oldest), canonical.FromMicro(due)
-		return c, err
-	}, `select queue, state, count(*), min(opened), min(due) from case_file where state in `+openStates+` group by queue, state order by queue, state`)
+	return sqldb.All(tx.Tx, scanCount, `select queue, state, count(*), min(opened), min(due) from case_file where state in `+openStates+` group by queue, state order by queue, state`)
+}
+
+// QueueCountsFor is QueueCounts for a vendor's people: of the cases that somebody has in hand, it
+// counts those of the vendor's own people.
+func (tx *Tx) QueueCountsFor(v workforce.VendorID) ([]QueueCount, error) {
+	return sqldb.All(tx.Tx, scanCount, `select c.queue, c.state, count(*), min(c.opened), min(c.due) from case_file c where c.state in `+openStates+` and (c.state not in ('claimed','held')
+		or exists (select 1 from case_claim k where k.case_id = c.id and k.number = c.claim and k.vendor = $1)) group by c.queue, c.state order by c.queue, c.state`, string(v))
 }
 
 // Move is a row of a case's history.

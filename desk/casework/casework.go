@@ -120,16 +120,7 @@ func (d *Room) namedFor(by kernel.Caller, c cases.Case) cases.Case {
 	return namedIn(s, s.People.Standing(by.Worker, d.desk.Now()), c)
 }
 
-// who names the holder of a claim for somebody: the person within one vendor, else the vendor.
+// who is named for errors.
 func who(s *proof.State, reader workforce.Standing) func(workforce.WorkerID) string {
-	return func(w workforce.WorkerID) string {
-		other, ok := s.People.Worker(w)
-		switch {
-		case !ok || other.Vendor == reader.Vendor:
-			return string(w)
-		case other.Vendor == "":
-			return "an employee"
-		}
-		return "somebody at " + string(other.Vendor)
-	}
+	return func(w workforce.WorkerID) string { return string(named(s, reader, w)) }
 }

@@ -272,15 +272,14 @@ func (d *Room) mayClaim(t *kernel.Tx, w workforce.WorkerID) error {
 
 // show stores what a claim shows, and returns it.
 func (d *Room) show(ctx context.Context, by kernel.Caller, c cases.Case, claim cases.Claim) (Taken, error) {
-	out := Taken{Case: c, Claim: claim}
 	kept := false
 	s := d.desk.Newest()
 	rules, _, err := d.rules(ctx, s)
 	if err != nil {
-		return out, err
+		return Taken{}, err
 	}
 	reader := s.People.Standing(by.Worker, d.desk.Now())
-	out.Case = namedIn(s, reader, c)
+	out := Taken{Case: namedIn(s, reader, c), Claim: claim}
 	out.Press = c.ChildSafety() && d.maySee(s, reader, c, ReleaseMedia) == nil
 	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		var err error

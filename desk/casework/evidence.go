@@ -650,7 +650,7 @@ func (d *Evidence) OpenPicture(ctx context.Context, by kernel.Caller, caseID str
 		case cases.PictureMatched:
 			return nil, fault.New(fault.Conflict, "picture-removed", "The picture is on the hash list %q: the desk does not keep its bytes.", p.List)
 		case cases.PictureRemoved:
-			return nil, fault.New(fault.Conflict, "picture-removed", "%s had the bytes of the picture removed at %s.", p.Worker, p.Removed)
+			return nil, fault.New(fault.Conflict, "picture-removed", "%s had the bytes of the picture removed at %s.", upper(string(named(s, s.People.Standing(by.Worker, d.desk.Now()), p.Worker))), p.Removed)
 		}
 		file.Picture = p
 		return func(t *kernel.Tx) error {

@@ -514,7 +514,7 @@ func (h *hand) otherLine(t *kernel.Tx, both ...cases.Case) error {
 			if claim.Worker == h.by.Worker {
 				continue
 			}
-			if why := h.s.People.Dependence(h.by.Worker, claim.Worker, t.Now().Time); why != "" {
+			if why := dependence(h.s.People.Dependence(h.by.Worker, claim.Worker, t.Now().Time), h.s, h.st, claim.Worker); why != "" {
 				return no(why)
 			}
 		}
