@@ -84,6 +84,14 @@ type Case struct {
 	// Media is when the clock of its media is due; zero: it does not run, or nobody has read it.
 	// It stands in a row of its own.
 	Media canonical.Time
+
+	// LanguageTold says that a worker said what the language is: nothing that is read changes
+	// it any more.
+	LanguageTold bool
+
+	// MovedAt is the severity that the case had when a lead moved it to its queue. It stays in
+	// that queue until it is more severe, or is decided; empty: nobody moved it.
+	MovedAt Severity
 }
 
 // Facts returns what a queue's filter may speak of.
@@ -106,7 +114,7 @@ func (c Case) With(r Reason, sev Severity, from string, language string, newRepo
 	if sev.Rank() > c.Severity.Rank() {
 		c.Severity = sev
 	}
-	if c.Language == "" || c.Language == Undetermined && language != "" {
+	if c.Language == "" || c.Language == Undetermined && language != "" && !c.LanguageTold {
 		c.Language = language
 	}
 	if c.Language == "" {
@@ -128,12 +136,30 @@ func (c Case) SameFacts(o Case) bool {
 	return slices.Equal(c.Reasons, o.Reasons) && slices.Equal(c.Sources, o.Sources) && c.Severity == o.Severity && c.Language == o.Language && c.Of == o.Of && c.Owner == o.Owner
 }
 
-// Placed returns the case in the queue that the set gives it. A case keeps its queue and due
-// time if both are as before.
+// Placed returns the case in the queue that the set gives it, or to which a lead moved it. A
+// case keeps its queue and due time if both are as before.
 func (c Case) Placed(set *QueueSet, digest canonical.Digest) Case {
 	q, _ := set.Place(c.Facts())
-	c.Queue, c.QueueSet, c.Due = q.Name, digest, q.Due(c.Opened, c.Severity)
+	due := q.Due(c.Opened, c.Severity)
+	if chosen, ok := c.chosen(set); ok {
+		if q, due = chosen, chosen.Due(c.Opened, c.Severity); c.Due.Before(due.Time) {
+			due = c.Due
+		}
+	} else {
+		c.MovedAt = ""
+	}
+	c.Queue, c.QueueSet, c.Due = q.Name, digest, due
 	return c
+}
+
+// chosen returns the queue to which a lead moved the case, while that holds: there is one of the
+// name in the set, and the case is no more severe than it was then.
+func (c Case) chosen(set *QueueSet) (*Queue, bool) {
+	if c.MovedAt == "" || c.Severity.Rank() > c.MovedAt.Rank() {
+		return nil, false
+	}
+	q, _, ok := set.Queue(c.Queue)
+	return q, ok && (!c.Grave() || q.TakesHighest())
 }
 
 // Moved is the refusal of a write that names another version than the case has.
@@ -213,6 +239,9 @@ func (c Case) Take(w workforce.WorkerID, now canonical.Time, lease time.Duration
 func (c Case) To(s State, now canonical.Time) Case {
 	c.Version++
 	c.State, c.Holder, c.Until, c.Updated = s, "", canonical.Time{}, now
+	if !s.Open() { // if it ever waits again, it waits where its facts put it
+		c.MovedAt = ""
+	}
 	return c
 }
 
@@ -348,18 +377,28 @@ func (c Case) Join(older Case, fresh int64, now canonical.Time) (merged, joined 
 		joined.Severity = c.Severity
 	}
 	if joined.Language == Undetermined {
-		joined.Language = c.Language
+		joined.Language, joined.LanguageTold = c.Language, c.LanguageTold
 	}
 	joined.Version++
 	joined.Updated = now
-	if joined.State == Snoozed { // what is new wakes it
-		joined.State, joined.Until = Waiting, canonical.Time{}
-	}
+	joined = joined.Woken()
 	merged = c.To(Merged, now)
 	merged.Into, merged.Reports, merged.Reporters = older.ID, 0, 0
 	merged.Turn, merged.TurnWhy = "", ""
 	return merged, joined, nil
 }
+
+// Woken returns the case awake if it slept: what is new wakes it.
+func (c Case) Woken() Case {
+	if c.State == Snoozed {
+		c.State, c.Until = Waiting, canonical.Time{}
+	}
+	return c
+}
+
+// SameAccount reports whether two cases are known to be about one account, or about what one
+// account published.
+func (c Case) SameAccount(o Case) bool { return c.Owner != "" && c.Owner == o.Owner }
 
 // Counted returns the case with what its reports say now, after some left it.
 func (c Case) Counted(n Counts) Case {
@@ -404,7 +443,7 @@ func (c Case) MoveTo(q *Queue, now canonical.Time) (Case, error) {
 		due = c.Due
 	}
 	c = c.To(Waiting, now)
-	c.Queue, c.Due, c.Turn, c.TurnWhy = q.Name, due, "", ""
+	c.Queue, c.Due, c.Turn, c.TurnWhy, c.MovedAt = q.Name, due, "", "", c.Severity
 	return c, nil
 }
 

@@ -87,12 +87,12 @@ func (w *work) all(ctx context.Context) error {
 	if err := w.look(ctx); err != nil {
 		return err
 	}
-	mine, err := w.d.Cases(ctx, v1.CaseFilter{Mine: true})
+	mine, err := w.d.Cases(ctx, v1.CaseFilter{Mine: true, State: cases.Claimed})
 	if err != nil {
 		return err
 	}
 	for _, x := range mine.Items {
-		if x.State != cases.Claimed || w.Queue != "" && x.Queue != w.Queue {
+		if w.Queue != "" && x.Queue != w.Queue {
 			continue
 		}
 		t, err := w.d.ClaimCase(ctx, x.ID)
@@ -243,7 +243,7 @@ func (w *work) news(ctx context.Context, j *judging) error {
 	p.Line("What is new in the case %s since version %d:", v.Case.ID, j.version)
 	for _, m := range v.Moves {
 		if m.Version > j.version {
-			p.Line("  version %d: %s, %s", m.Version, m.Move, wording.When(m.Time))
+			p.Line("  version %d: %s, %s", m.Version, moveWords(m), wording.When(m.Time))
 		}
 	}
 	fmt.Fprint(w.s.Stderr, "\n"+p.String())

@@ -284,11 +284,14 @@ func (doc *checkedPromise) describe(p *Page) {
 	}
 }
 
+// maxPromises is the largest file of promises that is read.
+const maxPromises = 256 << 20
+
 // readPromises reads the file of a promise, or of an answer of the desk that holds one or
 // several; several is true of an answer with the member answers. The answer to a report that
 // was refused holds none.
 func readPromises(path string) (notes [][]byte, several bool, err error) {
-	raw, err := ReadFile(path, 16<<20)
+	raw, err := ReadFile(path, maxPromises)
 	if err != nil || !bytes.HasPrefix(raw, []byte("{")) {
 		return [][]byte{raw}, false, err
 	}

@@ -622,6 +622,31 @@ func TestPictureChangesType(t *testing.T) {
 	}
 }
 
+// TestCorrectedLanguageStays: the language that a worker said stays, whatever the platform says
+// of the content later on. Until then the platform's word goes before a report's.
+func TestCorrectedLanguageStays(t *testing.T) {
+	sc := newScene(t, desktest.Options{})
+	sc.Owns("ann")
+	sc.p.Show(posted, shows("Gift", nil, false), nil) // in German, the platform says
+	c := sc.report("HarassmentTroll", "")
+	sc.Evidenced(c.ID)
+	taken := sc.Take("ann")
+	if taken.Case.Language != "de" {
+		t.Fatalf("the language is %s", taken.Case.Language)
+	}
+	deed, text := sc.CaseDeed("ann", actions.DeedLanguage, c.ID, taken.Case.Version, cases.Order{Language: "fr"})
+	if _, err := sc.Desk.Do(t.Context(), desktest.As("ann"), c.ID, taken.Claim.Number, deed, text); err != nil {
+		t.Fatal(err)
+	}
+	sc.p.Show(posted, shows("Gift!", nil, false), nil)
+	sc.Clock().Advance(2 * time.Minute) // so that it is read again
+	sc.report("spam", "")
+	sc.Evidenced(c.ID)
+	if now := sc.row(c.ID); now.Language != "fr" || now.Queue == "german" {
+		t.Errorf("the language is %s in the queue %s", now.Language, now.Queue)
+	}
+}
+
 // TestEvidenceFromPlaza: evidence of a real platform, over the executor, with the platform's
 // deletion after it.
 func TestEvidenceFromPlaza(t *testing.T) {

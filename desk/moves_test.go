@@ -435,6 +435,26 @@ func TestLanguageMoves(t *testing.T) {
 	}
 }
 
+// TestMovedByHand: a case that a lead moved stays in that queue whatever comes in, until what
+// comes in is more severe; then it waits where its facts put it.
+func TestMovedByHand(t *testing.T) {
+	o := newOffice(t, desktest.Options{})
+	c := o.Flag("1", "post/1", "MisleadingSpam", "acct/9").Case
+	moved := o.do("sue", actions.DeedMove, c, cases.Order{Queue: "identity"})
+	o.Flag("2", "post/1", "MisleadingBot", "acct/8")
+	if now := o.now(c.ID); now.Queue != "identity" || now.Version != moved.Version+1 || now.Due.After(moved.Due.Time) {
+		t.Errorf("a report undid the move: %+v", now)
+	}
+	held := o.claim("sue", c.ID).Case
+	if now := o.do("sue", actions.DeedLanguage, held, cases.Order{Language: "de"}); now.Queue != "identity" {
+		t.Errorf("a corrected language undid the move: %+v", now)
+	}
+	o.Flag("3", "post/1", "ViolenceThreats", "acct/7")
+	if now := o.now(c.ID); now.Queue != "safety" || now.MovedAt != "" {
+		t.Errorf("a threat waits where spam was moved to: %+v", now)
+	}
+}
+
 // TestMerge: the reports of a younger case go into an older one, and all that rests on them
 // goes with them.
 func TestMerge(t *testing.T) {
@@ -446,16 +466,17 @@ func TestMerge(t *testing.T) {
 		o.Flag("4", "post/2", "MisleadingBot", "acct/7")
 		grave := o.Flag("5", "post/3", "ViolenceThreats", "acct/9").Case
 		g := o.Take("ann").Case
-		o.refused("ann", actions.DeedMerge, g, cases.Order{Into: old.ID}, "grave-case")
+		o.refused("ann", actions.DeedMerge, g, cases.Order{Into: old.ID, Note: "One seller."}, "grave-case")
 		a := o.Take("ann").Case
-		o.refused("ann", actions.DeedMerge, a, cases.Order{Into: young.ID}, "merge-direction")
-		o.refused("ann", actions.DeedMerge, a, cases.Order{Into: a.ID}, "bad-deed")
+		o.refused("ann", actions.DeedMerge, a, cases.Order{Into: young.ID, Note: "One seller."}, "merge-direction")
+		o.refused("ann", actions.DeedMerge, a, cases.Order{Into: a.ID, Note: "One seller."}, "bad-deed")
 		b := o.Take("ann").Case
 		if a.ID != old.ID || b.ID != young.ID || g.ID != grave.ID {
 			t.Fatalf("got %s, %s, %s", g.ID, a.ID, b.ID)
 		}
-		o.refused("abe", actions.DeedMerge, b, cases.Order{Into: old.ID}, "claim-ended")
-		merged := o.do("ann", actions.DeedMerge, b, cases.Order{Into: old.ID})
+		o.refused("abe", actions.DeedMerge, b, cases.Order{Into: old.ID, Note: "One seller."}, "claim-ended")
+		o.refused("ann", actions.DeedMerge, b, cases.Order{Into: old.ID}, "reason-needed")
+		merged := o.do("ann", actions.DeedMerge, b, cases.Order{Into: old.ID, Note: "One seller."})
 		joined := o.now(old.ID)
 		if merged.State != cases.Merged || merged.Into != old.ID || merged.Reports != 0 {
 			t.Errorf("merged: %+v", merged)
@@ -491,8 +512,8 @@ func TestMergeBars(t *testing.T) {
 	b := o.Take("ann").Case
 	own := b
 	own.Claim = a.Claim
-	o.refused("abe", actions.DeedMerge, own, cases.Order{Into: old.ID}, "case-taken")
-	o.do("ann", actions.DeedMerge, b, cases.Order{Into: old.ID})
+	o.refused("abe", actions.DeedMerge, own, cases.Order{Into: old.ID, Note: "One seller."}, "case-taken")
+	o.do("ann", actions.DeedMerge, b, cases.Order{Into: old.ID, Note: "One seller."})
 	if now := o.now(old.ID); now.State != cases.Waiting || now.Holder != "" {
 		t.Errorf("abe holds his own affair: %+v", now)
 	}
@@ -507,15 +528,15 @@ func TestMergeBars(t *testing.T) {
 	}
 	first := o.Take("ann").Case
 	crowd := o.Take("ann").Case
-	o.refused("ann", actions.DeedMerge, crowd, cases.Order{Into: first.ID}, "other-lead-needed")
+	o.refused("ann", actions.DeedMerge, crowd, cases.Order{Into: first.ID, Note: "One seller."}, "other-lead-needed")
 	o.do("ann", actions.DeedEscalate, crowd, cases.Order{Role: cases.AskLead, Note: "Merge it?"})
 	held := o.claim("sue", crowd.ID).Case
-	o.refused("sue", actions.DeedMerge, held, cases.Order{Into: first.ID}, "other-lead-needed")
+	o.refused("sue", actions.DeedMerge, held, cases.Order{Into: first.ID, Note: "One seller."}, "other-lead-needed")
 	if _, err := o.Desk.Release(t.Context(), desktest.As("sue"), held.ID, held.Claim); err != nil {
 		t.Fatal(err)
 	}
 	held = o.claim("kim", crowd.ID).Case
-	_, err := o.try("kim", actions.DeedMerge, held, cases.Order{Into: first.ID})
+	_, err := o.try("kim", actions.DeedMerge, held, cases.Order{Into: first.ID, Note: "One seller."})
 	if fault.Is(err, "other-lead-needed") && !strings.Contains(err.Error(), "kim") {
 		t.Errorf("kim is of another line: %v", err)
 	}
@@ -532,7 +553,7 @@ func TestSplit(t *testing.T) {
 		old := o.Flag("1", "post/1", "MisleadingSpam", "acct/9").Case
 		r2 := o.Flag("2", "post/2", "MisleadingBot", "acct/8")
 		a, b := o.Take("ann").Case, o.Take("ann").Case
-		o.do("ann", actions.DeedMerge, b, cases.Order{Into: a.ID})
+		o.do("ann", actions.DeedMerge, b, cases.Order{Into: a.ID, Note: "One seller."})
 		a = o.now(a.ID)
 		first := o.reports(old.ID)[0].ID
 		o.refused("ann", actions.DeedSplit, a, cases.Order{Reports: []string{first}}, "wrong-state")
@@ -923,7 +944,8 @@ func evidenceCopied(t *testing.T, w *desktest.World) {
 }
 
 // TestYourTurn: a case whose measure was declined comes back to whoever decided it, with the
-// reason and the draft; if that person does not open it in time, it goes to the queue.
+// reason and the draft; if that person does not open it in time, it goes to the queue. A decision
+// that does not stand is no strike, so that one case never counts twice.
 func TestYourTurn(t *testing.T) {
 	to := desktest.NewTown(t, desktest.Options{})
 	to.OpenOffice()
@@ -955,7 +977,20 @@ func TestYourTurn(t *testing.T) {
 		}
 		return c
 	}
+	strikes := func(want int64) {
+		t.Helper()
+		if err := to.Store.Read(t.Context(), func(tx *store.Tx) error {
+			by, err := tx.Strikes("plaza", "acct/2", tx.Now())
+			if err == nil && by[1] != want {
+				t.Errorf("the account has %d strikes, want %d", by[1], want)
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	desktest.Until(t, "the case comes back", func() bool { return now().State == cases.Waiting })
+	strikes(0)
 	back := now()
 	if back.Turn != "ann" || !strings.Contains(back.TurnWhy, "declined") || back.Until.Sub(back.Updated.Time) != 15*time.Minute {
 		t.Errorf("it comes back as %+v", back)
@@ -972,6 +1007,7 @@ func TestYourTurn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	strikes(1)
 	if _, err := to.TryWithdraw("ann", out.Requests[0].ID, out.Requests[0].Version); err != nil {
 		t.Fatal(err)
 	}

@@ -95,6 +95,22 @@ func (d *Room) rules(ctx context.Context, s *proof.State) (*cases.RuleSet, *case
 	return rules, queues, err
 }
 
+// told returns a case as somebody may read it: people of other companies are not named.
+func told(s *proof.State, reader workforce.Standing, c cases.Case) cases.Case {
+	for _, w := range []*workforce.WorkerID{&c.By, &c.Holder, &c.Turn} {
+		if *w != "" {
+			*w = named(s, reader, *w)
+		}
+	}
+	return c
+}
+
+// toldTo is told for a caller, of a case that a change has returned.
+func (d *Room) toldTo(by kernel.Caller, c cases.Case) cases.Case {
+	s := d.desk.Newest()
+	return told(s, s.People.Standing(by.Worker, d.desk.Now()), c)
+}
+
 // who names the holder of a claim for somebody: the person within one vendor, else the vendor.
 func who(s *proof.State, reader workforce.Standing) func(workforce.WorkerID) string {
 	return func(w workforce.WorkerID) string {

@@ -79,6 +79,16 @@ func (d *Room) resumed(t *kernel.Tx, c *cases.Case) (bool, error) {
 	return true, nil
 }
 
+// graver lets the promise of a case go on that became one of the highest severity while somebody
+// was asked about it: such a promise waits for nobody.
+func (d *Room) graver(t *kernel.Tx, before, after cases.Case) error {
+	if before.Grave() || !after.Grave() || after.State != cases.Asked {
+		return nil
+	}
+	_, err := t.ResumeClock(after.ID, store.PromiseClock, t.Now())
+	return err
+}
+
 // sweepClocks marks the clocks as missed whose time is over, and raises one alarm for each
 // queue that missed promises.
 func (d *Room) sweepClocks(ctx context.Context) error {
@@ -102,7 +112,7 @@ func (d *Room) sweepClocks(ctx context.Context) error {
 						return err
 					}
 					if marked {
-						by[[2]string{told(c.Kind), c.Queue}]++
+						by[[2]string{toldAs(c.Kind), c.Queue}]++
 					}
 				}
 				for _, of := range slices.SortedFunc(maps.Keys(by), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }) {
@@ -118,8 +128,8 @@ func (d *Room) sweepClocks(ctx context.Context) error {
 	}
 }
 
-// told returns the kind of clock among whose alarms a missed clock is told.
-func told(kind string) string {
+// toldAs returns the kind of clock among whose alarms a missed clock is told.
+func toldAs(kind string) string {
 	if kind == store.MediaClock {
 		return kind
 	}

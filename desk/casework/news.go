@@ -20,7 +20,7 @@ type evidence = Evidence
 
 // newEvidence makes the evidence of the room.
 func (d *Room) newEvidence() *Evidence {
-	return NewEvidence(d.desk, EvidenceConfig{Load: d.load, MaySee: d.maySee, Match: d.onList, Copied: d.copied, Matched: d.onListNow})
+	return NewEvidence(d.desk, EvidenceConfig{Load: d.load, MaySee: d.maySee, Match: d.onList, Copied: d.copied, Matched: d.onListNow, Opened: d.opened})
 }
 
 // wants is the evidence that a report asks for in its case.
@@ -96,7 +96,14 @@ func (d *Room) news(ctx context.Context, s *proof.State) (func(t *kernel.Tx, id,
 		if err != nil || !c.State.Open() {
 			return err
 		}
+		before := c
 		c = change(c)
+		if c.Severity.Rank() > before.Severity.Rank() {
+			c = c.Woken()
+		}
+		if err := d.graver(t, before, c); err != nil {
+			return err
+		}
 		c.Version++
 		c.Updated = t.Now()
 		if queues != nil {
@@ -110,7 +117,7 @@ func (d *Room) news(ctx context.Context, s *proof.State) (func(t *kernel.Tx, id,
 }
 
 // copied gives a case what its evidence says: the language of the content by the platform's
-// word, which goes before a report's, and the account that it is about.
+// word, which goes before a report's and not before a worker's, and the account that it is about.
 func (d *Room) copied(ctx context.Context, s *proof.State) (func(*kernel.Tx, store.Evidence, cases.EvidenceDocument) error, error) {
 	tell, err := d.news(ctx, s)
 	if err != nil {
@@ -129,11 +136,14 @@ func (d *Room) copied(ctx context.Context, s *proof.State) (func(*kernel.Tx, sto
 		if doc.Read == nil && doc.Why != "no-such-subject" {
 			return nil // nobody knows more than before
 		}
+		if same, err := sameAsBefore(t.Tx, e, doc); err != nil || same {
+			return err
+		}
 		return tell(t, e.Case, "evidence", map[string]any{"evidence": e.ID, "document": e.Document, "state": e.State}, func(c cases.Case) cases.Case {
 			if doc.Read == nil {
 				return c
 			}
-			if cases.ValidLanguage(doc.Read.Language) {
+			if !c.LanguageTold && cases.ValidLanguage(doc.Read.Language) {
 				c.Language = doc.Read.Language
 			}
 			c.Of = doc.Read.Sort
@@ -143,6 +153,44 @@ func (d *Room) copied(ctx context.Context, s *proof.State) (func(*kernel.Tx, sto
 			return c
 		})
 	}, nil
+}
+
+// sameAsBefore reports whether an evidence shows what the one before it showed: then it is no news.
+// Otherwise whoever has a subject reported every minute would keep everybody from deciding. What
+// others write around the content is shown to the next holder and is no news for this one.
+func sameAsBefore(stx *store.Tx, e store.Evidence, doc cases.EvidenceDocument) (bool, error) {
+	last, ok, err := stx.CopiedBefore(e)
+	if err != nil || !ok {
+		return false, err
+	}
+	b, err := stx.EvidenceText(last.Document)
+	if err != nil {
+		return false, err
+	}
+	before, err := cases.ParseEvidence(b)
+	if err != nil {
+		return false, err
+	}
+	return canonical.DigestOf(sight(before)) == canonical.DigestOf(sight(doc)), nil
+}
+
+// sight is what an evidence says of its case.
+func sight(e cases.EvidenceDocument) any {
+	type seen struct {
+		Author   string                  `json:"author"`
+		Content  canonical.Digest        `json:"content"`
+		Language string                  `json:"language"`
+		Pictures []cases.EvidencePicture `json:"pictures"` // without how their digests came to be known
+		Why      string                  `json:"why"`
+	}
+	out := seen{Content: e.Content, Pictures: []cases.EvidencePicture{}, Why: e.Why}
+	for _, p := range e.Pictures {
+		out.Pictures = append(out.Pictures, cases.EvidencePicture{Digest: p.Digest, List: p.List, Name: p.Name, State: p.State})
+	}
+	if e.Read != nil {
+		out.Author, out.Language = e.Read.Author.ID, e.Read.Language
+	}
+	return out
 }
 
 // onListNow raises a case of which a picture is on a hash list to the highest severity.

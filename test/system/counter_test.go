@@ -35,7 +35,7 @@ func openCounter(t *testing.T, o desktest.Options) *counter {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(httpd.New(httpd.Config{Desk: f.Desk, API: handler, Now: f.Clock().Now, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))}))
+	server := httptest.NewServer(httpd.New(httpd.Config{Desk: f.Desk, API: handler, Now: f.Clock().Now, Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))}))
 	t.Cleanup(server.Close)
 	f.url = server.URL
 	return f

@@ -2,6 +2,7 @@ package system
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,15 +12,24 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"countersign.dev/actions"
+	v1 "countersign.dev/api/v1"
 	"countersign.dev/canonical"
 	"countersign.dev/cases"
 	"countersign.dev/cli"
 	"countersign.dev/client"
 	"countersign.dev/desk/desktest"
+	"countersign.dev/fault"
+	"countersign.dev/platform"
 	"countersign.dev/plaza"
+	"countersign.dev/recount"
+	"countersign.dev/sqldb"
 	"countersign.dev/store"
+	"countersign.dev/workforce"
 )
 
 // notice is a published notice, as far as it is read here.
@@ -60,6 +70,11 @@ func TestPublicNotices(t *testing.T) {
 	notices = append(notices, large)
 
 	f := openCounter(t, desktest.Options{})
+	begun := time.Now()
+	part := func(what string) {
+		t.Logf("%s took %s", what, time.Since(begun).Round(100*time.Millisecond))
+		begun = time.Now()
+	}
 	f.OpenCasework()
 	change, p := f.NewProgram("notices", "ann")
 	change.Program.Source, change.Program.Rate = cases.SourceAuthority, actions.MaxProgramRate
@@ -71,6 +86,7 @@ func TestPublicNotices(t *testing.T) {
 		t.Fatal(err)
 	}
 	posts := f.seedTargets(notices)
+	part("making accounts and posts")
 
 	var rows, sound bytes.Buffer
 	var bad []string
@@ -170,7 +186,20 @@ func TestPublicNotices(t *testing.T) {
 		if n := f.counted("select count(*) from report where withdrawn > 0"); withdrawn > 0 && (n == 0 || n > withdrawn) {
 			t.Errorf("round %d: %d reports are withdrawn, %d were asked for", round, n, withdrawn)
 		}
+		part(fmt.Sprintf("the import, round %d,", round))
 	}
+
+	// People decide on all of it, and the executor carries out what they decide.
+	desktest.Until(t, "the evidence is copied", func() bool { return f.counted("select count(*) from evidence where state = 'pending'") == 0 })
+	part("the rest of the evidence")
+	f.decideAll(f.hire(clerks), reports)
+	part("deciding")
+	desktest.Until(t, "the measures are carried out", func() bool { return f.counted("select count(*) from request where status = 'approved'") == 0 })
+	part("the rest of the measures")
+	f.demandDecided(posts, reports)
+	part("comparing with plaza")
+	f.demandAudit(reports)
+	part("the audit")
 }
 
 func (f *counter) counted(sql string) (n int) {
@@ -271,4 +300,244 @@ func (f *counter) seedTargets(notices []notice) map[string][]string {
 		by[n.ID], all = all[:len(n.Targets)], all[len(n.Targets):]
 	}
 	return by
+}
+
+// clerks is how many people decide on what the notices ask for, half of them at either vendor.
+// 11,000 cases are 275 for each: fewer than a budget allows in an hour, and fewer than twice as
+// many calls as the API allows at once.
+const clerks = 40
+
+// copyrightRule is the number of the default rule about works of others.
+const copyrightRule = 12
+
+// clerk is somebody who works on cases under a session.
+type clerk struct {
+	*thief
+	decided, measures, lesser, innocent int
+}
+
+// hire brings people in who own no accounts, and signs them in.
+func (f *counter) hire(n int) (all []*clerk) {
+	f.t.Helper()
+	now := f.Clock().Now()
+	var records []workforce.Record
+	var enrol []actions.Enrolment
+	for i := range n {
+		r := workforce.Record{Worker: workforce.WorkerID(fmt.Sprintf("clerk%02d", i)), Vendor: "acme", Roles: []workforce.Role{workforce.Agent}, Team: "works", Manager: "gus",
+			Site: "site", Zone: "Europe/Lisbon", Start: canonical.At(now.AddDate(-1, 0, 0)), Last: canonical.At(now.AddDate(1, 0, 0))}
+		if i%2 == 1 {
+			r.Vendor, r.Manager = "bolt", "ivo"
+		}
+		records, enrol = append(records, r), append(enrol, f.Enrolment(r.Worker))
+	}
+	f.Admit(false, records...)
+	f.Change(actions.DeskKey, actions.Keys{Enrol: enrol})
+	for _, r := range records {
+		f.Owns(r.Worker)
+		all = append(all, &clerk{thief: f.steal(r.Worker)})
+	}
+	return all
+}
+
+// works decides cases until none waits.
+func (c *clerk) works() error {
+	ctx := c.f.t.Context()
+	for {
+		taken, err := c.NextCase(ctx, "")
+		for attempt := 0; err == nil; attempt++ {
+			err = c.decides(ctx, taken)
+			// Whatever happened to the case or its owner since it was shown, the clerk looks again.
+			if again := fault.Is(err, "case-moved") || fault.Is(err, "wrong-state"); !again || attempt == 5 {
+				break
+			}
+			taken, err = c.ClaimCase(ctx, taken.Case.ID)
+		}
+		if fault.Is(err, "nothing-waits") {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.of, err)
+		}
+	}
+}
+
+// decides gives a verdict: no violation where nobody reports the work any more, and otherwise a
+// violation with the usual measures. What others have done already is left out of them: the
+// owner may be suspended since an earlier decision, and then the case may come back since
+// its own suspension was refused, after the work was removed.
+func (c *clerk) decides(ctx context.Context, taken v1.Claimed) error {
+	j := v1.Judgement{Claim: taken.Claim.Number, Version: taken.Case.Version, Key: c.own, Session: c.digest(), Verdict: actions.CaseNoViolation, Reasons: "The notice was taken back."}
+	if len(taken.Shown.Counts) > 0 {
+		j.Verdict, j.Rule, j.Reasons = actions.CaseViolation, copyrightRule, "The notice names the work, the place and whose it is."
+	}
+	d, err := c.DraftDecision(ctx, taken.Case.ID, j)
+	for _, less := range [][]v1.CaseMeasure{{{Kind: actions.ContentRemove}}, {}} {
+		if fault.Is(err, "wrong-state") {
+			j.Reasons, j.Measures = "The rest of the usual measures is in force already.", &less
+			d, err = c.DraftDecision(ctx, taken.Case.ID, j)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := c.Decide(ctx, taken.Case.ID, d.Sign(c.sign), 0); err != nil {
+		return err
+	}
+	c.decided++
+	switch {
+	case j.Verdict == actions.CaseNoViolation:
+		c.innocent++
+	case j.Measures != nil:
+		c.lesser++
+	}
+	c.measures += len(d.Measures)
+	return nil
+}
+
+// decideAll has all people decide side by side until no case waits.
+func (f *counter) decideAll(people []*clerk, reports int) {
+	f.t.Helper()
+	var all errgroup.Group
+	for _, c := range people {
+		all.Go(c.works)
+	}
+	if err := all.Wait(); err != nil {
+		f.t.Fatal(err)
+	}
+	sum := clerk{}
+	for _, c := range people {
+		sum.decided, sum.measures, sum.lesser, sum.innocent = sum.decided+c.decided, sum.measures+c.measures, sum.lesser+c.lesser, sum.innocent+c.innocent
+	}
+	f.t.Logf("%d people made %d decisions on %d reports: %d without a violation, %d with less than the usual measures; %d measures", len(people), sum.decided, reports, sum.innocent, sum.lesser, sum.measures)
+	if open := f.counted("select count(*) from case_file where state not in ('decided', 'closed')"); open != 0 || sum.decided != f.counted("select count(*) from case_file") {
+		f.t.Errorf("%d cases are open; there were %d decisions on %d cases", open, sum.decided, f.counted("select count(*) from case_file"))
+	}
+}
+
+// decidedMeasure is a measure that a decision has asked for, and where it stands.
+type decidedMeasure struct {
+	request, subject string
+	kind             actions.Kind
+	status           actions.Status
+	verdict          actions.CaseVerdict
+}
+
+// demandDecided compares decisions, requests, receipts and plaza: each post that a notice stands
+// against is removed, by the one measure of the one decision about it, and nothing else is.
+func (f *counter) demandDecided(posts map[string][]string, reports int) {
+	f.t.Helper()
+	var all []decidedMeasure
+	if err := f.Store.Read(f.t.Context(), func(tx *store.Tx) (err error) {
+		all, err = sqldb.All(tx.Tx, func(r sqldb.Row) (decidedMeasure, error) {
+			var m decidedMeasure
+			return m, r.Scan(&m.request, &m.subject, &m.kind, &m.status)
+		}, `select r.id, r.subject, r.kind, r.status from case_measure m join request r on r.id = m.request order by r.id`)
+		return err
+	}); err != nil {
+		f.t.Fatal(err)
+	}
+	down := map[string][]platform.Mark{}
+	if err := f.DB.Read(f.t.Context(), func(tx *sqldb.Tx) error {
+		type event struct {
+			subject string
+			mark    platform.Mark
+		}
+		events, err := sqldb.All(tx, func(r sqldb.Row) (event, error) {
+			var e event
+			return e, r.Scan(&e.subject, &e.mark)
+		}, `select subject, mark from event where status = 'down' order by id`)
+		for _, e := range events {
+			down[e.subject] = append(down[e.subject], e.mark)
+		}
+		return err
+	}); err != nil {
+		f.t.Fatal(err)
+	}
+	removed, kinds := map[string]bool{}, map[string]int{}
+	for _, m := range all {
+		kinds[fmt.Sprint(m.kind, " ", m.status)]++
+		if m.status != actions.StatusExecuted {
+			f.t.Errorf("the measure %s, %s of %s, is %s", m.request, m.kind, m.subject, m.status)
+			continue
+		}
+		if m.kind == actions.AccountWarn {
+			continue
+		}
+		if n := len(down[m.subject]); n != 1 || down[m.subject][0] != platform.MarkOf(m.request) {
+			f.t.Errorf("%s was taken down %d times: %v, and not once by %s", m.subject, n, down[m.subject], m.request)
+		}
+		delete(down, m.subject)
+		removed[m.subject] = true
+	}
+	f.t.Logf("measures: %v", kinds)
+	if len(down) > 0 {
+		f.t.Errorf("%d subjects were taken down by nobody's decision", len(down))
+	}
+	judged := map[string]actions.CaseVerdict{}
+	if err := f.Store.Read(f.t.Context(), func(tx *store.Tx) error {
+		judgements, err := sqldb.All(tx.Tx, func(r sqldb.Row) (decidedMeasure, error) {
+			var m decidedMeasure
+			return m, r.Scan(&m.subject, &m.verdict)
+		}, `select c.subject, d.verdict from case_decision d join case_file c on c.id = d.case_id`)
+		for _, m := range judgements {
+			judged[m.subject] = m.verdict
+		}
+		return err
+	}); err != nil {
+		f.t.Fatal(err)
+	}
+	n := 0
+	for _, ids := range posts {
+		for _, id := range ids {
+			if n++; removed[id] != (judged[id] == actions.CaseViolation) || judged[id] == "" {
+				f.t.Errorf("%s: the verdict is %q; removed: %t", id, judged[id], removed[id])
+			}
+		}
+	}
+	if n != reports {
+		f.t.Errorf("%d posts, and %d reports", n, reports)
+	}
+	for what, sql := range map[string]string{
+		"receipts":              "select count(*) from execution where kind = 'receipt' and request in (select request from case_measure)",
+		"measures with receipt": "select count(distinct request) from execution where kind = 'receipt' and request in (select request from case_measure)",
+	} {
+		if got := f.counted(sql); got != len(all) {
+			f.t.Errorf("%s: %d, of %d measures", what, got, len(all))
+		}
+	}
+}
+
+// demandAudit has an auditor recount everything, by command.
+func (f *counter) demandAudit(reports int) {
+	f.t.Helper()
+	desktest.Until(f.t, "every document is in a roll", func() bool {
+		n, err := f.RollWaiting(f.t.Context())
+		return err == nil && n == 0
+	})
+	trust := filepath.Join(f.home, "trust")
+	if err := os.MkdirAll(trust, 0o700); err != nil {
+		f.t.Fatal(err)
+	}
+	for name, content := range map[string]string{cli.TrustRoot: f.Root.String() + "\n", cli.TrustPolicy: "log " + f.LogKey.VerifierKey() + "\nquorum none\n"} {
+		if err := os.WriteFile(filepath.Join(trust, name), []byte(content), 0o600); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+	f.seat("eva")
+	var got struct {
+		OK        bool
+		Documents struct{ Documents, Rolls, Waiting int }
+		Casework  recount.Count
+	}
+	if code, answer, said := f.runs("eva", "audit", "--trust", trust, "--json"); code != cli.Done {
+		f.t.Fatalf("the audit ends with %d: %.3000s%.3000s", code, answer, said)
+	} else if err := json.Unmarshal(answer, &got); err != nil {
+		f.t.Fatal(err)
+	}
+	cases, measures := f.counted("select count(*) from case_file"), f.counted("select count(*) from case_measure")
+	c := got.Casework
+	f.t.Logf("the audit: %d documents in %d rolls; %d reports in %d cases, %d of them in decided ones; %d decisions with %d measures", got.Documents.Documents, got.Documents.Rolls, c.Reports, c.Cases, c.InDecided, c.Decisions, c.Measures)
+	if !got.OK || int(c.Reports) != reports || c.InOpen+c.InDecided != c.Reports || c.InOpen != 0 || int(c.Decisions) != cases || int(c.Measures) != measures || c.TakenBack != 0 || got.Documents.Waiting != 0 {
+		f.t.Errorf("the audit does not agree: %+v, of %d reports in %d cases with %d measures", got, reports, cases, measures)
+	}
 }
