@@ -195,7 +195,7 @@ func TestMediaClockFollows(t *testing.T) {
 		clock := o.running(young.ID)
 		o.Clock().Advance(time.Minute)
 		held := o.claim("eva", young.ID).Case
-		o.do("eva", actions.DeedMerge, held, cases.Order{Into: old.ID})
+		o.do("eva", actions.DeedMerge, held, cases.Order{Into: old.ID, Note: "one person has both"})
 		if now := o.running(old.ID); !now.Started.Equal(clock.Started.Time) || !now.Due.Equal(clock.Due.Time) {
 			t.Errorf("merged: %+v, was %+v", now, clock)
 		}
@@ -233,7 +233,7 @@ func TestMediaClockFollows(t *testing.T) {
 		o.Clock().Advance(time.Minute)
 		o.Flag("3", "post/2", "MisleadingSpam", "acct/8")
 		held = o.claim("eva", again).Case
-		o.do("eva", actions.DeedSplit, held, cases.Order{Reports: of, Subject: "plaza:post/3"})
+		o.do("eva", actions.DeedSplit, held, cases.Order{Reports: of, Subject: "plaza:post/3", Note: "of that post"})
 		third := o.openCase("post/3")
 		if now := o.running(third); !now.Started.Equal(o.in(0).Time) {
 			t.Errorf("of another subject: %+v", now)

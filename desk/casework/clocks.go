@@ -112,7 +112,7 @@ func (d *Room) sweepClocks(ctx context.Context) error {
 						return err
 					}
 					if marked {
-						by[[2]string{told(c.Kind), c.Queue}]++
+						by[[2]string{toldAs(c.Kind), c.Queue}]++
 					}
 				}
 				for _, of := range slices.SortedFunc(maps.Keys(by), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }) {
@@ -128,8 +128,8 @@ func (d *Room) sweepClocks(ctx context.Context) error {
 	}
 }
 
-// told returns the kind of clock among whose alarms a missed clock is told.
-func told(kind string) string {
+// toldAs returns the kind of clock among whose alarms a missed clock is told.
+func toldAs(kind string) string {
 	if kind == store.MediaClock {
 		return kind
 	}
