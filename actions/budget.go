@@ -71,6 +71,8 @@ func DefaultBudgets() []Budget {
 		each(Standard, l.family, Relieving, true, l.limits)
 		bs = append(bs, Budget{"worker", "hour", Standard, Relieving, false, min(60, l.workerHour), l.family})
 	}
+	// Nothing is revealed back.
+	each(Standard, FamilyRevealing, Burdening, false, limits{20, 60, 200, 2000})
 	for _, l := range []struct {
 		tier Tier
 		limits

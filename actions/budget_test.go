@@ -149,6 +149,9 @@ func TestDefaultLimits(t *testing.T) {
 			}
 		}
 	}
+	if got := limits(DefaultBudgets(), Standard, FamilyRevealing, Burdening, false); got != "worker/hour 20, worker/day 60, vendor/hour 200, vendor/day 2000" {
+		t.Errorf("%s: %s", FamilyRevealing, got)
+	}
 	for _, tier := range []Tier{Protected, Critical} {
 		for _, undo := range []bool{false, true} {
 			for _, d := range []Direction{Burdening, Relieving} {

@@ -19,10 +19,11 @@ const (
 	FamilyAccount     Family = "account"      // takedown, suspension, deactivation and deletion of accounts
 	FamilyBurying     Family = "burying"      // ends of a report with less than its rule's usual measure
 	FamilyGuarded     Family = "guarded"      // guarded powers over accounts
+	FamilyRevealing   Family = "revealing"    // reveals of private data
 )
 
 // Families lists the families that a budget may name, sorted, without FamilyEvery.
-var Families = []Family{FamilyAccount, FamilyAccountWeak, FamilyAll, FamilyBurying, FamilyContent, FamilyGuarded}
+var Families = []Family{FamilyAccount, FamilyAccountWeak, FamilyAll, FamilyBurying, FamilyContent, FamilyGuarded, FamilyRevealing}
 
 // ContentOfOne is the number of acts an hour, of one person on the content of one account,
 // above which such acts count as FamilyAccount too: whoever takes away all that an account

@@ -40,6 +40,8 @@ func (s *Server) registerCases() {
 		summary: "Hand in a signed decision with its signed measures; 409 case-moved if the case has changed since you saw it. The same decision again gives the same answer, with 200"}, s.decide)
 	add(s, operation{id: "do-on-case", method: post, path: "/cases/{id}/deeds", body: v1.MaxBody, changes: true,
 		summary: "Hand in a signed deed on a case: note, skip, snooze, ask, escalate, refer, language, move, merge or split. The same deed again changes nothing"}, s.doOnCase)
+	add(s, operation{id: "reveal", method: post, path: "/cases/{id}/reveals", changes: true,
+		summary: "Who handed a report of a case in: for whoever holds the case, or investigates it. It needs a reason, spends a budget, and is entered in the ledger before it is answered"}, s.reveal)
 	add(s, operation{id: "draft-take-back", method: post, path: "/decisions/{id}/drafts", summary: "All that you sign to take a decision of yours back, within 15 seconds; nothing is stored"}, s.draftTakeBack)
 	add(s, operation{id: "take-back", method: post, path: "/decisions/{id}/withdrawal", body: v1.MaxBody, changes: true, summary: "Take a decision of yours back: its measures end, and you hold the case again under a new claim"}, s.takeBack)
 	add(s, operation{id: "queue-board", method: get, path: "/queues/board", summary: "The queues that you may read, in their order, with what waits in them"}, s.queueBoard)
@@ -141,7 +143,7 @@ func (s *Server) find(ctx context.Context, by desk.Caller, in *struct{ Body v1.O
 func caseOf(c cases.Case) v1.Case {
 	return v1.Case{ID: c.ID, Version: c.Version, State: c.State, Sort: c.Sort, Subject: c.Subject, Of: c.Of, Owner: c.Owner, Reasons: list(c.Reasons, same), Sources: list(c.Sources, same),
 		Severity: c.Severity, Language: c.Language, Reports: c.Reports, Reporters: c.Reporters, Queue: c.Queue, Due: c.Due, Opened: c.Opened, Updated: c.Updated, By: c.By,
-		Claim: c.Claim, Holder: string(c.Holder), Until: c.Until, Turn: string(c.Turn), TurnWhy: c.TurnWhy, Skips: c.Skips, Question: c.Question, Into: c.Into}
+		Claim: c.Claim, Holder: string(c.Holder), Until: c.Until, Turn: string(c.Turn), TurnWhy: c.TurnWhy, Skips: c.Skips, Question: c.Question, Into: c.Into, Asked: c.Escalate}
 }
 
 func same[T any](v T) T { return v }
@@ -151,7 +153,7 @@ type casesIn struct {
 	State   cases.State `query:"state" enum:"waiting,claimed,held,asked,snoozed,escalated,decided,closed,merged"`
 	Queue   string      `query:"queue" maxLength:"64"`
 	Subject string      `query:"subject" maxLength:"600" doc:"PLATFORM:ID"`
-	Mine    bool        `query:"mine" doc:"those that you hold, and those that come back to you"`
+	Mine    bool        `query:"mine" doc:"those that you hold, those that come back to you, and those that you put off, handed on or decided and that are open"`
 }
 
 func (s *Server) cases(ctx context.Context, by desk.Caller, in *casesIn) (*answerOf[v1.Page[v1.Case]], error) {
@@ -328,6 +330,18 @@ func (s *Server) doOnCase(ctx context.Context, by desk.Caller, in *struct {
 }) (*answerOf[v1.Case], error) {
 	c, err := s.desk.Do(ctx, by, in.ID, in.Body.Claim, in.Body.Deed, in.Body.Text)
 	return answerWith(caseOf(c), err)
+}
+
+func (s *Server) reveal(ctx context.Context, by desk.Caller, in *struct {
+	Identified
+	Body v1.RevealWish
+}) (*answerOf[v1.Revealed], error) {
+	r, err := s.desk.Reveal(ctx, by, in.ID, in.Body.Report, in.Body.Reason)
+	out := v1.Revealed{Case: r.Case, Report: r.Report, Worker: r.Worker, At: r.At}
+	if r.Account != "" {
+		out.Account = platform.Subject{Platform: r.Platform, ID: r.Account}
+	}
+	return answerWith(out, err)
 }
 
 func (s *Server) draftTakeBack(ctx context.Context, by desk.Caller, in *struct {

@@ -420,10 +420,14 @@ func TestOwnFinding(t *testing.T) {
 	_, nonsense := ann.Find(ctx, f)
 	wants(t, nonsense, fault.Invalid, "bad-report")
 	f.Reason = "MisleadingSpam"
-	w.report(reportOn("post/93", "r-open"))
 	f.Subject = "plaza:post/93"
+	_, gone := ann.Find(ctx, f)
+	wants(t, gone, fault.NotFound, "no-such-subject")
+	w.report(reportOn("post/93", "r-gone")) // the program saw it
+	w.report(reportOn("acct/3", "r-open"))
+	f.Subject = "plaza:acct/3"
 	if joined := must[v1.Taken](t)(ann.Find(ctx, f)); joined.Opened {
-		t.Errorf("the case of post/93 was open already: %+v", joined)
+		t.Errorf("the case of acct/3 was open already: %+v", joined)
 	}
 	f.ExternalID, f.Subject = "mine-2", "plaza:@nobody-has-this"
 	_, err := ann.Find(ctx, f)

@@ -40,7 +40,7 @@ type workersIn struct {
 	Paged
 	Vendor    workforce.VendorID `query:"vendor" maxLength:"64"`
 	Employees bool               `query:"employees" doc:"only the platform's own people"`
-	Role      workforce.Role     `query:"role" enum:"agent,lead,officer,oncall,investigator,auditor"`
+	Role      workforce.Role     `query:"role" enum:"agent,lead,officer,oncall,investigator,auditor,specialist"`
 }
 
 func (s *Server) workers(ctx context.Context, _ desk.Caller, in *workersIn) (*answerOf[v1.Page[v1.Worker]], error) {

@@ -2,7 +2,6 @@ package cases
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"countersign.dev/actions"
@@ -81,6 +80,14 @@ type Case struct {
 	Question string
 	Into     string // the case that it was merged into
 	Escalate string // the role or language that was asked
+
+	// LanguageTold says that a worker said what the language is: nothing that is read changes
+	// it any more.
+	LanguageTold bool
+
+	// MovedAt is the severity that the case had when a lead moved it to its queue. It stays in
+	// that queue until it is more severe, or is decided; empty: nobody moved it.
+	MovedAt Severity
 }
 
 // Facts returns what a queue's filter may speak of.
@@ -103,7 +110,7 @@ func (c Case) With(r Reason, sev Severity, from string, language string, newRepo
 	if sev.Rank() > c.Severity.Rank() {
 		c.Severity = sev
 	}
-	if c.Language == "" || c.Language == Undetermined && language != "" {
+	if c.Language == "" || c.Language == Undetermined && language != "" && !c.LanguageTold {
 		c.Language = language
 	}
 	if c.Language == "" {
@@ -125,12 +132,30 @@ func (c Case) SameFacts(o Case) bool {
 	return slices.Equal(c.Reasons, o.Reasons) && slices.Equal(c.Sources, o.Sources) && c.Severity == o.Severity && c.Language == o.Language && c.Of == o.Of && c.Owner == o.Owner
 }
 
-// Placed returns the case in the queue that the set gives it. A case keeps its queue and due
-// time if both are as before.
+// Placed returns the case in the queue that the set gives it, or to which a lead moved it. A
+// case keeps its queue and due time if both are as before.
 func (c Case) Placed(set *QueueSet, digest canonical.Digest) Case {
 	q, _ := set.Place(c.Facts())
-	c.Queue, c.QueueSet, c.Due = q.Name, digest, q.Due(c.Opened, c.Severity)
+	due := q.Due(c.Opened, c.Severity)
+	if chosen, ok := c.chosen(set); ok {
+		if q, due = chosen, chosen.Due(c.Opened, c.Severity); c.Due.Before(due.Time) {
+			due = c.Due
+		}
+	} else {
+		c.MovedAt = ""
+	}
+	c.Queue, c.QueueSet, c.Due = q.Name, digest, due
 	return c
+}
+
+// chosen returns the queue to which a lead moved the case, while that holds: there is one of the
+// name in the set, and the case is no more severe than it was then.
+func (c Case) chosen(set *QueueSet) (*Queue, bool) {
+	if c.MovedAt == "" || c.Severity.Rank() > c.MovedAt.Rank() {
+		return nil, false
+	}
+	q, _, ok := set.Queue(c.Queue)
+	return q, ok && (!c.Grave() || q.TakesHighest())
 }
 
 // Moved is the refusal of a write that names another version than the case has.
@@ -210,6 +235,9 @@ func (c Case) Take(w workforce.WorkerID, now canonical.Time, lease time.Duration
 func (c Case) To(s State, now canonical.Time) Case {
 	c.Version++
 	c.State, c.Holder, c.Until, c.Updated = s, "", canonical.Time{}, now
+	if !s.Open() { // if it ever waits again, it waits where its facts put it
+		c.MovedAt = ""
+	}
 	return c
 }
 
@@ -262,16 +290,24 @@ func (c Case) Ask(o Order, now canonical.Time) Case {
 }
 
 // For reports whether a case that may be claimed is for somebody who took no part in it so far:
-// one that was escalated, or about which a specialist was asked, is for leads.
-func (c Case) For(lead bool) bool {
+// one that was escalated is for leads, and one about which a specialist was asked for
+// specialists.
+func (c Case) For(lead, specialist bool) bool {
 	switch c.State {
 	case Escalated:
 		return lead
 	case Asked:
-		return lead || strings.HasPrefix(c.Escalate, string(AskLanguage)+" ")
+		return specialist || !c.AsksSpecialist()
 	}
 	return c.State == Waiting
 }
+
+// AsksSpecialist reports whether a specialist was asked about the case, and nobody has taken it
+// since.
+func (c Case) AsksSpecialist() bool { return c.State == Asked && c.Escalate == string(AskSpecialist) }
+
+// ChildSafety reports whether somebody reported the case for a reason of child safety.
+func (c Case) ChildSafety() bool { return slices.ContainsFunc(c.Reasons, Reason.ChildSafety) }
 
 // ToLead returns the case with a question to a lead.
 func (c Case) ToLead(question string, now canonical.Time) Case {
@@ -333,18 +369,28 @@ func (c Case) Join(older Case, fresh int64, now canonical.Time) (merged, joined 
 		joined.Severity = c.Severity
 	}
 	if joined.Language == Undetermined {
-		joined.Language = c.Language
+		joined.Language, joined.LanguageTold = c.Language, c.LanguageTold
 	}
 	joined.Version++
 	joined.Updated = now
-	if joined.State == Snoozed { // what is new wakes it
-		joined.State, joined.Until = Waiting, canonical.Time{}
-	}
+	joined = joined.Woken()
 	merged = c.To(Merged, now)
 	merged.Into, merged.Reports, merged.Reporters = older.ID, 0, 0
 	merged.Turn, merged.TurnWhy = "", ""
 	return merged, joined, nil
 }
+
+// Woken returns the case awake if it slept: what is new wakes it.
+func (c Case) Woken() Case {
+	if c.State == Snoozed {
+		c.State, c.Until = Waiting, canonical.Time{}
+	}
+	return c
+}
+
+// SameAccount reports whether two cases are known to be about one account, or about what one
+// account published.
+func (c Case) SameAccount(o Case) bool { return c.Owner != "" && c.Owner == o.Owner }
 
 // Counted returns the case with what its reports say now, after some left it.
 func (c Case) Counted(n Counts) Case {
@@ -389,7 +435,7 @@ func (c Case) MoveTo(q *Queue, now canonical.Time) (Case, error) {
 		due = c.Due
 	}
 	c = c.To(Waiting, now)
-	c.Queue, c.Due, c.Turn, c.TurnWhy = q.Name, due, "", ""
+	c.Queue, c.Due, c.Turn, c.TurnWhy, c.MovedAt = q.Name, due, "", "", c.Severity
 	return c, nil
 }
 
@@ -401,7 +447,7 @@ func (q *Queue) TakesHighest() bool {
 // Refers refuses the referral of a case that is about neither child safety nor a threat to
 // life.
 func (c Case) Refers() error {
-	if c.Grave() || slices.ContainsFunc(c.Reasons, func(r Reason) bool { return r.Group() == GroupChildSafety }) {
+	if c.Grave() || c.ChildSafety() {
 		return nil
 	}
 	return fault.New(fault.Forbidden, "not-referred", "Only cases of child safety and of threats to life are referred to others. The case %s is of the severity %s.", c.ID, c.Severity)

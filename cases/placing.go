@@ -12,13 +12,16 @@ func (c Case) Replaced(old, fresh *QueueSet, digest canonical.Digest) Case {
 	if old != nil {
 		was, _ := old.Place(c.Facts())
 		kept, _, ok := fresh.Queue(c.Queue)
-		if ok && was.Name != c.Queue && (!c.Grave() || kept.TakesHighest()) {
+		if ok && (c.MovedAt != "" || was.Name != c.Queue) && (!c.Grave() || kept.TakesHighest()) {
 			q = kept
 		}
 		due = q.Due(c.Opened, c.Severity)
 		if before, _, ok := old.Queue(c.Queue); ok {
 			due = canonical.At(c.Due.Add(due.Sub(before.Due(c.Opened, c.Severity).Time)))
 		}
+	}
+	if q.Name != c.Queue {
+		c.MovedAt = ""
 	}
 	c.Queue, c.QueueSet, c.Due = q.Name, digest, due
 	return c

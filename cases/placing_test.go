@@ -34,10 +34,13 @@ func TestReplaced(t *testing.T) {
 	paused.Due = at(30 * time.Hour) // its clock stood still for six hours
 	moved.Queue = "identity"
 	moved.Due = at(12 * time.Hour)
+	chosen := moved // a lead moved it to where it then belonged by itself
+	chosen.MovedAt, chosen.Reasons = cases.Low, []cases.Reason{"MisleadingScam"}
 	grave.Reasons, grave.Severity, grave.Queue = []cases.Reason{"ViolenceThreats"}, cases.Highest, "identity"
 	shorter := newer(`["MisleadingSpam", "MisleadingBot"], "severity": ["low"]},
       "promise": {"low": 1440`, `["MisleadingSpam", "MisleadingBot"], "severity": ["low"]},
       "promise": {"low": 720`)
+	noScam := newer(`["MisleadingImpersonation", "MisleadingScam"]`, `["MisleadingImpersonation"]`, `["MisleadingScam"], "language": "en", "queue": "identity"`, `["MisleadingScam"], "language": "en", "queue": "general"`)
 	renamed := newer(`"name": "spam"`, `"name": "bulk"`)
 	noIdentity := newer(`"name": "identity"`, `"name": "people"`)
 	onlyLow := newer(`"where": {"reason": ["MisleadingImpersonation", "MisleadingScam"]}`, `"where": {"reason": ["MisleadingImpersonation", "MisleadingScam"], "severity": ["low", "medium"]}`)
@@ -54,6 +57,7 @@ func TestReplaced(t *testing.T) {
 		"another name":              {paused, old, renamed, "bulk", at(30 * time.Hour)},
 		"moved by a person":         {moved, old, renamed, "identity", at(12 * time.Hour)},
 		"moved to what is no more":  {moved, old, noIdentity, "spam", at(24 * time.Hour)},
+		"moved to where it belongs": {chosen, old, noScam, "identity", at(12 * time.Hour)},
 		"an older set is not known": {paused, nil, renamed, "bulk", at(24 * time.Hour)},
 		"moved, and too grave":      {grave, old, onlyLow, "safety", canonical.At(grave.Due.Add(-30 * time.Minute))},
 	} {

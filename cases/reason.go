@@ -78,6 +78,9 @@ func (r Reason) Group() Group { return groups[r] }
 // reasonPrefix stands before the tokens in documents of the AT protocol.
 const reasonPrefix = "tools.ozone.report.defs#reason"
 
+// ChildSafety reports whether the reason is one of child safety.
+func (r Reason) ChildSafety() bool { return r.Group() == GroupChildSafety }
+
 // reasonIn reads a token as it stands in documents of the AT protocol, or by itself.
 func reasonIn(own string) (Reason, bool) {
 	r := Reason(strings.TrimPrefix(own, reasonPrefix))

@@ -77,6 +77,8 @@ func (r Report) Check() error {
 		return bad("external_id is a line of 1 to %d bytes", MaxExternalID)
 	case r.Subject.Platform == "" || r.Subject.ID == "" && r.Subject.Handle == "":
 		return bad("its subject has a platform, and an identifier or a handle")
+	case !isSubject(r.Subject.Platform, r.Subject.ID, ""), !isSubject(r.Subject.Platform, "", r.Subject.Handle):
+		return bad("no platform has such a subject; its identifier is one to 512 printable ASCII characters, and does not begin with @ as a handle does")
 	case !word(r.Reason, 100):
 		return bad("reason is one of the desk's reasons, or a word that the rule set maps to one")
 	case len(r.Text) > MaxReportText || len(r.Evidence.Text) > MaxReportText:
@@ -96,6 +98,16 @@ func (r Report) Check() error {
 		}
 	}
 	return nil
+}
+
+// isSubject reports whether a subject could be one of a platform, by its identifier or its handle;
+// of neither nothing is known. Such a text names the subject in policies, commands and requests.
+func isSubject(name, id, handle string) bool {
+	if id+handle == "" {
+		return true
+	}
+	s, err := platform.ParseSubject(name + ":" + id + handle)
+	return err == nil && s == platform.Subject{Platform: name, ID: id, Handle: handle}
 }
 
 // ReporterKey is the name under which a reporter is counted: the account, or the report

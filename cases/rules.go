@@ -476,6 +476,27 @@ func Less(given, usual []Measure) bool {
 	return false
 }
 
+// Milder reports whether measures are less than what is usual for a reason of the highest severity
+// among those that are given: less than the usual measures of every rule of that severity that is
+// about the reason's category. Where no rule is, nothing is known to be usual.
+func (s *RuleSet) Milder(reasons []Reason, given []Measure, sort platform.Sort, strikes map[int64]int64) bool {
+	return slices.ContainsFunc(reasons, func(r Reason) bool {
+		j := s.Judged(r)
+		if j.Severity != Highest {
+			return false
+		}
+		some, enough := false, false
+		for i := range s.Rules {
+			rule := &s.Rules[i]
+			if rule.Severity == Highest && rule.Category == j.Category {
+				some = true
+				enough = enough || !Less(given, rule.UsualFor(sort, strikes[rule.Number]))
+			}
+		}
+		return some && !enough
+	})
+}
+
 // strongest returns the place of the strongest measure among strengths, -1 without one, and
 // how many days it lasts.
 func strongest(all []Measure, owner bool) (most int, days int64) {

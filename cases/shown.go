@@ -27,7 +27,7 @@ type Shown struct {
 	Queue     string           `json:"queue"`
 	Question  string           `json:"question"` // that somebody asked about the case
 	Reporters int64            `json:"reporters"`
-	Reports   []ShownReport    `json:"reports"` // the newest of each reason first
+	Reports   []ShownReport    `json:"reports"` // the newest of each reason and source first
 	Seen      *ShownState      `json:"seen"`    // the state that was read last; null: none was
 	Severity  Severity         `json:"severity"`
 	Strikes   map[string]int64 `json:"strikes"` // of the account that stand, by the rule's number

@@ -18,7 +18,7 @@ type budgetCommands struct {
 
 const aboutBudgets = "The executor counts the acts that it carries out, and refuses one for which a budget is spent or missing. " +
 	"Families: content (what is removed, limited or labelled), account (takedowns, suspensions, deactivations), account-weak (limits, labels and warnings of accounts), " +
-	"guarded, burying, and all, which counts every family together. What lifts a measure is in the measure's family; undos have budgets of their own. " +
+	"guarded, burying, revealing, and all, which counts every family together. The desk counts burying and revealing itself. What lifts a measure is in the measure's family; undos have budgets of their own. " +
 	"An act on content is counted in account as well, once the same person has done 30 in an hour on the content of one account. " +
 	"A list of budgets has families throughout or not at all. Without families each budget counts every kind, and what lifts a measure needs no budget."
 

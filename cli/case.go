@@ -38,13 +38,14 @@ type caseCommands struct {
 	Language caseLanguage `cmd:"" help:"Correct the language of a case."`
 	Merge    caseMerge    `cmd:"" help:"Merge a case into an older open one."`
 	Split    caseSplit    `cmd:"" help:"Put reports of a case into a case of their own."`
+	Reveal   caseReveal   `cmd:"" help:"Have revealed who handed a report in."`
 }
 
 type caseList struct {
 	State   cases.State `help:"Only those in this state: waiting, claimed, held, asked, snoozed, escalated, decided, closed or merged."`
 	Queue   string      `help:"Only those of this queue."`
 	Subject string      `help:"Only about this subject: PLATFORM:ID or PLATFORM:@HANDLE."`
-	Mine    bool        `help:"Only those that you hold, and those that come back to you."`
+	Mine    bool        `help:"Only those that you hold, those that come back to you, and those that you put off, handed on or decided and that are still open."`
 	Limit   int         `default:"50" help:"At most so many, 1 to 100."`
 	Cursor  string      `help:"Go on where an earlier list ended."`
 }
@@ -78,9 +79,9 @@ func (c *caseList) Run(ctx context.Context, s *Session) error {
 	doc := items(page.Items)
 	doc.Next = page.Next
 	return s.Answer(doc, func(p *Page) {
-		rows := [][]string{{"CASE", "STATE", "SUBJECT", "REASONS", "REPORTS", "QUEUE", "DUE", "HOLDER"}}
+		rows := [][]string{{"CASE", "STATE", "SUBJECT", "REASONS", "REPORTS", "QUEUE", "DUE", "HOLDER", "WAITS FOR"}}
 		for _, x := range page.Items {
-			rows = append(rows, []string{x.ID, string(x.State), short(wording.Subject(x.Subject), 60), short(reasonNames(x.Reasons), 40), strconv.FormatInt(x.Reports, 10), x.Queue, until(x.Due, s.Now()), x.Holder})
+			rows = append(rows, []string{x.ID, string(x.State), short(wording.Subject(x.Subject), 60), short(reasonNames(x.Reasons), 40), strconv.FormatInt(x.Reports, 10), x.Queue, until(x.Due, s.Now()), x.Holder, short(waitsFor(x, s.Now()), 80)})
 		}
 		p.Table(rows)
 		if page.Next != "" {
@@ -112,12 +113,15 @@ func (c *caseShow) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	var now *v1.Subject
-	if c.Now {
+	// After a decision was taken back, the state that a claim showed is that of the measure.
+	back := v.Case.State != cases.Closed && slices.ContainsFunc(v.Decisions, func(x v1.CaseDecision) bool { return !x.TakenBack.IsZero() })
+	if c.Now || back {
 		read, err := d.CaseNow(ctx, c.Case)
-		if err != nil {
+		if err == nil {
+			now = &read
+		} else if c.Now {
 			return err
 		}
-		now = &read
 	}
 	doc := struct {
 		v1.CaseView
@@ -140,7 +144,7 @@ func describeHistory(p *Page, v v1.CaseView) {
 	p.Line("History:")
 	rows := [][]string{{"  VERSION", "WHEN", "WHAT", "WHO"}}
 	for _, m := range v.Moves {
-		rows = append(rows, []string{fmt.Sprintf("  %d", m.Version), wording.When(m.Time), m.Move, cmp.Or(m.Worker, "the desk")})
+		rows = append(rows, []string{fmt.Sprintf("  %d", m.Version), wording.When(m.Time), moveWords(m), cmp.Or(m.Worker, "the desk")})
 	}
 	p.Table(rows)
 	for _, x := range v.Decisions {
@@ -154,7 +158,7 @@ func describeHistory(p *Page, v v1.CaseView) {
 		}
 		p.Line("%s: %s%s by %s, %s%s", x.ID, caseVerdict(actions.CaseVerdict(x.Verdict)), rule, x.Worker, wording.When(x.Time), back)
 		for _, r := range x.Requests {
-			p.Line("  %s: %s", r.ID, r.Status.Word())
+			p.Line("  %s: %s", r.ID, takenBackWords(r.Status, !x.TakenBack.IsZero()))
 		}
 	}
 }
@@ -232,7 +236,7 @@ func (s *Session) claimed(t v1.Claimed) error {
 // asked for it only if the caller holds the case.
 func (s *Session) holding(ctx context.Context, d deskClient, id string) (v1.Claimed, error) {
 	mine, err := pages(func(cursor string) (v1.Page[v1.Case], error) {
-		return d.Cases(ctx, v1.CaseFilter{Mine: true, Cursor: cursor, Limit: v1.MaxPage})
+		return d.Cases(ctx, v1.CaseFilter{Mine: true, State: cases.Claimed, Cursor: cursor, Limit: v1.MaxPage})
 	})
 	if err != nil {
 		return v1.Claimed{}, err

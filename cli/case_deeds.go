@@ -121,7 +121,7 @@ type caseAsk struct {
 }
 
 func (c *caseAsk) Help() string {
-	return "The case leaves your hands. `case next` offers it to others who work on its queue, with your question: one for a specialist to leads, one for a language to everybody but you. " +
+	return "The case leaves your hands. `case next` offers it to others who work on its queue, with your question: one for a specialist to specialists, who are trained for child safety and threats to life, one for a language to everybody, and none to you. Where nobody else is a specialist, the question to one is refused (`no-specialist`). " +
 		"Its promise stands still until somebody takes it, unless it is of the highest severity; after 24 hours without that it waits for everybody again. " +
 		"By hand: `case list --state asked`, then `case claim CASE`."
 }
@@ -198,7 +198,7 @@ func (c *caseMove) Run(ctx context.Context, s *Session) error {
 type caseMerge struct {
 	onCase
 	Into   string `required:"" placeholder:"CASE" help:"The older open case that takes the reports."`
-	Reason string `help:"Why, if you like to say."`
+	Reason string `help:"Why. It is needed if the cases are about different accounts."`
 }
 
 func (c *caseMerge) Run(ctx context.Context, s *Session) error {
@@ -224,7 +224,14 @@ func (c *caseMerge) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	from, into := aboutWhat(v.Case), aboutWhat(older.Case)
-	out, err := s.doOn(ctx, d, v.Case, t.Claim.Number, actions.DeedMerge, cases.Order{Into: c.Into, Note: c.Reason}, fmt.Sprintf("merge it, %s, into %s, %s", from, c.Into, into), c.Yes)
+	what := fmt.Sprintf("merge it, %s, into %s, %s. Its reports are judged there, and a decision acts on %s alone", from, c.Into, into, wording.Subject(older.Case.Subject))
+	if v.Case.Owner == "" || v.Case.Owner != older.Case.Owner {
+		if c.Reason == "" {
+			return fault.New(fault.Invalid, "reason-needed", "The case %s is %s, and %s is %s. These are different accounts, as far as is known: say why the cases are judged together, with --reason.", c.Case, from, c.Into, into)
+		}
+		what += ". The accounts differ, since: " + c.Reason
+	}
+	out, err := s.doOn(ctx, d, v.Case, t.Claim.Number, actions.DeedMerge, cases.Order{Into: c.Into, Note: c.Reason}, what, c.Yes)
 	if err != nil {
 		return err
 	}

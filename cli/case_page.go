@@ -33,6 +33,7 @@ func describeCase(p *Page, c v1.Case, x cases.Shown, now time.Time) {
 		[2]string{"reported", reportedLine(c)},
 		[2]string{"held by", c.Holder},
 		[2]string{"comes back to", strings.TrimSuffix(c.Turn+": "+c.TurnWhy, ": ")},
+		[2]string{"waits for", waitsFor(c, now)},
 		[2]string{"question", c.Question},
 		[2]string{"merged into", c.Into},
 	)
@@ -85,9 +86,17 @@ func describeSeen(p *Page, x cases.Shown, now time.Time) {
 	}
 	pairs = append(pairs, [2]string{"tier", x.Seen.Tier}, [2]string{"since", strings.Join(x.Seen.Why, "; ")})
 	for _, f := range slices.Sorted(maps.Keys(x.Seen.Facts)) {
-		pairs = append(pairs, [2]string{f, x.Seen.Facts[f]})
+		pairs = append(pairs, [2]string{f, shownFact(f, x.Seen.Facts[f])})
 	}
 	p.Facts(pairs...)
+}
+
+// shownFact writes a fact of a document for people, as factWords does.
+func shownFact(name, value string) string {
+	if n, err := strconv.ParseFloat(value, 64); err == nil {
+		return factWords(platform.Fact(name), n)
+	}
+	return value
 }
 
 func describeEvidence(p *Page, x cases.Shown, now time.Time) {

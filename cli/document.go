@@ -9,7 +9,9 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"countersign.dev/canonical"
+	"countersign.dev/cases"
 	"countersign.dev/fault"
+	"countersign.dev/id"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/wording"
@@ -125,10 +127,19 @@ func (c *ledgerShow) read(ctx context.Context, s *Session) ([]byte, error) {
 	return d.Document(ctx, sort, id, canonical.Digest{})
 }
 
-// documentName splits SORT/ID. Anything else is the path of a file.
+// documentSorts are the sorts of documents by the prefixes of their identifiers.
+var documentSorts = map[string]ledger.DocumentSort{cases.ReportPrefix: ledger.ReportDocument, cases.DecisionPrefix: ledger.DecisionDocument, "dee": ledger.DeedDocument}
+
+// documentName splits SORT/ID, of which an identifier alone tells the sort. Anything else is the
+// path of a file.
 func documentName(name string) (ledger.DocumentSort, string, bool) {
-	sort, id, _ := strings.Cut(name, "/")
-	return ledger.DocumentSort(sort), id, ledger.DocumentSort(sort).Valid() && ledger.ValidDocumentID(id)
+	for prefix, sort := range documentSorts {
+		if id.Valid(prefix, name) {
+			return sort, name, true
+		}
+	}
+	sort, of, _ := strings.Cut(name, "/")
+	return ledger.DocumentSort(sort), of, ledger.DocumentSort(sort).Valid() && ledger.ValidDocumentID(of)
 }
 
 func readDocumentProof(path string) ([]byte, error) {
@@ -284,11 +295,14 @@ func (doc *checkedPromise) describe(p *Page) {
 	}
 }
 
+// maxPromises is the largest file of promises that is read.
+const maxPromises = 256 << 20
+
 // readPromises reads the file of a promise, or of an answer of the desk that holds one or
 // several; several is true of an answer with the member answers. The answer to a report that
 // was refused holds none.
 func readPromises(path string) (notes [][]byte, several bool, err error) {
-	raw, err := ReadFile(path, 16<<20)
+	raw, err := ReadFile(path, maxPromises)
 	if err != nil || !bytes.HasPrefix(raw, []byte("{")) {
 		return [][]byte{raw}, false, err
 	}

@@ -46,6 +46,11 @@ func (c *workerAccounts) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
+	if c.None {
+		if have, err := d.OwnAccounts(ctx); err == nil && have.Accounts > 0 {
+			return fault.New(fault.Invalid, "bad-accounts", "You declared %s on %s, and what was declared stays your own for ever, also if the account is gone: so you cannot declare that you have none. Nothing was signed.", wording.Many(int(have.Accounts), "account"), wording.When(have.Time))
+		}
+	}
 	names := []string{}
 	shown := []string{}
 	for _, name := range c.Account {
@@ -94,7 +99,7 @@ func answerOwn(s *Session, own v1.OwnAccounts) error {
 		case own.Accounts == 0:
 			p.Line("You declared on %s that you have no account on the platforms.", wording.When(own.Time))
 		default:
-			p.Line("You declared %s on %s.", wording.Many(int(own.Accounts), "account"), wording.When(own.Time))
+			p.Line("You declared %s on %s. What you declared before that stays your own as well.", wording.Many(int(own.Accounts), "account"), wording.When(own.Time))
 		}
 	})
 }

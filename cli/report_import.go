@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -37,6 +38,7 @@ const (
 type reportImport struct {
 	File       string `arg:"" help:"A file of reports: JSON lines (.jsonl) or CSV (.csv). doc/import.md describes the rows."`
 	ProgramKey string `placeholder:"FILE" help:"The key file of the program that reports. It asks for tokens as it needs them. Without it: the program's token, as program token --save keeps it, or COUNTERSIGN_TOKEN."`
+	Promises   string `placeholder:"FILE" help:"Write the promise of each report to this file, for promise check. Those that it holds from an earlier import stay in it."`
 	Check      bool   `help:"Read and check the file, and send nothing. Needs no desk."`
 }
 
@@ -92,6 +94,10 @@ func (c *reportImport) Run(ctx context.Context, s *Session) error {
 			p.Line("%s can be taken. Nothing was sent.", wording.Many(len(rows), "row"))
 		})
 	}
+	promised, err := readPromised(c.Promises)
+	if err != nil {
+		return err
+	}
 	w, err := c.program(ctx, s)
 	if err != nil {
 		return err
@@ -103,7 +109,12 @@ func (c *reportImport) Run(ctx context.Context, s *Session) error {
 	if err := onPlatforms(rows, own); err != nil {
 		return err
 	}
-	if err := w.all(ctx, rows, &out); err != nil {
+	err = w.all(ctx, rows, &out)
+	// What the desk has promised is kept also if the import was stopped.
+	if writing := promised.write(c.Promises, w.promises); writing != nil && err == nil {
+		err = writing
+	}
+	if err != nil {
 		s.Say("Stopped after %d of %d rows. To go on, run it again; what is in is not counted twice.", out.New+out.Known+out.Withdrawn+len(out.Refused), len(rows))
 		return err
 	}
@@ -225,8 +236,21 @@ func timeOf(text string) (canonical.Time, error) {
 // csvColumns are the columns of a CSV file, in any order. All but the first may be missing.
 var csvColumns = []string{"external_id", "platform", "id", "handle", "reason", "text", "language", "reporter", "anonymous", "at", "evidence", "evidence_language", "withdraws"}
 
+// separator returns what stands between the columns of a CSV file: a comma or, as spreadsheet
+// programs of many countries write it, a semicolon or a tab. No name of a column holds one.
+func separator(raw []byte) rune {
+	head, _, _ := bytes.Cut(raw, []byte("\n"))
+	for _, r := range ";\t" {
+		if bytes.ContainsRune(head, r) && !bytes.ContainsRune(head, ',') {
+			return r
+		}
+	}
+	return ','
+}
+
 func readReportCSV(raw []byte, note func(int, string, ...any)) ([]row, error) {
 	in := csv.NewReader(bytes.NewReader(raw))
+	in.Comma = separator(raw)
 	in.ReuseRecord = true
 	head, err := in.Read()
 	if err != nil {
@@ -306,6 +330,52 @@ type sender struct {
 	tokens *client.ProgramTokens // nil: the token is fixed
 	token  string
 	ids    map[string]string // identifiers by external_id, of what this run handed in
+
+	promises []promisedReport // of what this run handed in
+}
+
+// promisedReport is a report that the desk has taken, with the desk's promise.
+type promisedReport struct {
+	ExternalID string `json:"external_id"`
+	ID         string `json:"id"`
+	Promise    string `json:"promise"`
+}
+
+// promises are what a file of promises holds. It has the form of an answer of POST /reports.
+type promises struct {
+	Answers []promisedReport `json:"answers"`
+}
+
+// readPromised reads the promises that a file holds already; a file that is not there holds none.
+func readPromised(path string) (p promises, err error) {
+	if path == "" {
+		return p, nil
+	}
+	raw, err := ReadFile(path, maxPromises)
+	if errors.Is(err, fs.ErrNotExist) {
+		return p, nil
+	}
+	if err == nil && (json.Unmarshal(raw, &p) != nil || p.Answers == nil) {
+		err = fault.New(fault.Invalid, "bad-import", "%s holds something else than promises. Name another file with --promises; nothing was sent.", path)
+	}
+	return p, err
+}
+
+// write adds promises to the file. One that it holds already stays as it is.
+func (p promises) write(path string, more []promisedReport) error {
+	if path == "" {
+		return nil
+	}
+	have := map[promisedReport]bool{}
+	for _, x := range p.Answers {
+		have[x] = true
+	}
+	for _, x := range more {
+		if !have[x] {
+			p.Answers = append(p.Answers, x)
+		}
+	}
+	return WriteFile(path, append(canonical.MustMarshal(promises{slices.Concat([]promisedReport{}, p.Answers)}), '\n'), 0o644)
 }
 
 // program returns the sender of the program that reports.
@@ -439,6 +509,7 @@ func (w *sender) chunk(ctx context.Context, rows []row, out *imported) error {
 			out.Known++
 		}
 		w.ids[rows[i].ExternalID] = a.ID
+		w.promises = append(w.promises, promisedReport{ExternalID: rows[i].ExternalID, ID: a.ID, Promise: a.Promise})
 	}
 	return nil
 }

@@ -223,8 +223,17 @@ func (c *signing) ask(ctx context.Context, s *Session, d deskClient, w v1.Wish, 
 	return c.hand(ctx, s, d, me, draft, rows)
 }
 
-// needsCase is the rule of the built-in policy set that refuses a measure without a case.
-const needsCase = "standard-needs-a-case"
+const (
+	// needsCase is the rule of the built-in policy set that refuses a measure without a case.
+	needsCase = "standard-needs-a-case"
+	// caseDecides is the word of a desk with rules and queues, where nobody names a case: the
+	// measure comes with the case's decision.
+	caseDecides = "case-decides"
+)
+
+func hasReason(r v1.Ruling, policy string) bool {
+	return slices.ContainsFunc(r.Reasons, func(r proof.Reason) bool { return r.Policy == policy })
+}
 
 // submit shows, signs and hands in a checked draft, and answers with the outcome.
 func (c *signing) submit(ctx context.Context, s *Session, d deskClient, me identity, draft v1.Draft, rows []v1.Row) error {
@@ -241,7 +250,7 @@ func (c *signing) hand(ctx context.Context, s *Session, d deskClient, me identit
 	if err := s.showWhole(ctx, d, "", draft.Action); err != nil {
 		return r, err
 	}
-	if a := draft.Action; a.Case == "" && draft.Ruling.Verdict == policy.Forbidden && slices.ContainsFunc(draft.Ruling.Reasons, func(r proof.Reason) bool { return r.Policy == needsCase }) {
+	if a := draft.Action; a.Case == "" && draft.Ruling.Verdict == policy.Forbidden && hasReason(draft.Ruling, needsCase) && !hasReason(draft.Ruling, caseDecides) {
 		s.Say("To name the case: countersign action request %s %s%s --case CASE --reason WHY", a.Kind, a.Subject, valueFlag(a.Command.Layer))
 	}
 	if err := s.Confirm("Sign and send it?", c.Yes); err != nil {

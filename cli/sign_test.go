@@ -224,7 +224,10 @@ func TestCaseIsNamed(t *testing.T) {
 		"want of a case": func(*v1.Draft) {},
 		"a case":         func(d *v1.Draft) { d.Action.Case = "C-1" },
 		"another rule":   func(d *v1.Draft) { d.Ruling.Reasons[0].Policy = "newcomers-wait" },
-		"not forbidden":  func(d *v1.Draft) { d.Ruling.Verdict = policy.Held },
+		"a desk with rules": func(d *v1.Draft) {
+			d.Ruling.Reasons = append(d.Ruling.Reasons, proof.Reason{Policy: "case-decides", Text: "Decide it."})
+		},
+		"not forbidden": func(d *v1.Draft) { d.Ruling.Verdict = policy.Held },
 	} {
 		_, d := honest(t, someone(t))
 		d.Action.Case, d.Action.Kind = "", actions.AccountLabel

@@ -60,6 +60,11 @@ func (c *Client) CaseNow(ctx context.Context, id string) (s v1.Subject, err erro
 	return s, c.get(ctx, casePath(id, "/now"), nil, &s)
 }
 
+// Reveal returns who handed a report of a case in. It is sent once, since each reveal spends a budget.
+func (c *Client) Reveal(ctx context.Context, id string, w v1.RevealWish) (r v1.Revealed, err error) {
+	return r, c.into(ctx, call{method: http.MethodPost, path: casePath(id, "/reveals"), body: w}, &r)
+}
+
 // NextCase claims the most urgent case, in one queue or in all that the caller works on. It is
 // sent once: after a lost answer the case is among the caller's own.
 func (c *Client) NextCase(ctx context.Context, queue string, without ...string) (t v1.Claimed, err error) {

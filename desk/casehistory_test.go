@@ -208,7 +208,7 @@ func (h *history) steps() map[string]func(*rapid.T) {
 			if len(older) == 0 {
 				return cases.Order{Into: c.ID}
 			}
-			return cases.Order{Into: pick(r, "into", older).ID}
+			return cases.Order{Into: pick(r, "into", older).ID, Note: "One seller."}
 		}),
 		"split": deed(actions.DeedSplit, func(r *rapid.T, c cases.Case) cases.Order {
 			order := cases.Order{Reports: []string{"rep_none"}}

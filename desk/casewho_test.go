@@ -234,7 +234,7 @@ func worker(t *testing.T, w *desktest.World, log *claimLog, client int, by workf
 						into = other.Case.ID
 					}
 				}
-				deed, text := w.CaseDeed(by, actions.DeedMerge, taken.Case.ID, taken.Case.Version, cases.Order{Into: into})
+				deed, text := w.CaseDeed(by, actions.DeedMerge, taken.Case.ID, taken.Case.Version, cases.Order{Into: into, Note: "One seller."})
 				if _, err = w.Desk.Do(ctx, desktest.As(by), taken.Case.ID, taken.Claim.Number, deed, text); err != nil && !fault.Is(err, "claim-ended") {
 					return op, refusal("merge", err) && false
 				}

@@ -378,17 +378,20 @@ func TestChildSafety(t *testing.T) {
 		press := func(by workforce.WorkerID, what actions.DeedKind, of, text string) actions.SaltedDeed {
 			return sc.Deed(by, actions.Deed{What: what, Of: of, Version: version}, text)
 		}
-		if err := sc.ReleaseMedia(t.Context(), desktest.As("ann"), c.ID, store.CopyMedia, "needed", press("ann", actions.DeedCopyEvidence, c.ID, "needed")); !fault.Is(err, "media-withheld") {
-			t.Errorf("an agent: %v", err)
+		others := []workforce.WorkerID{"ann", "sue", "kim"} // an agent, and leads who are no specialists
+		for _, by := range others {
+			if err := sc.ReleaseMedia(t.Context(), desktest.As(by), c.ID, store.CopyMedia, "needed", press(by, actions.DeedCopyEvidence, c.ID, "needed")); !fault.Is(err, "media-withheld") {
+				t.Errorf("%s: %v", by, err)
+			}
 		}
-		if err := sc.ReleaseMedia(t.Context(), desktest.As("kim"), c.ID, store.HashMedia, "needed", press("kim", actions.DeedCopyEvidence, c.ID, "needed")); !fault.Is(err, "bad-deed") {
+		if err := sc.ReleaseMedia(t.Context(), desktest.As("eva"), c.ID, store.HashMedia, "needed", press("eva", actions.DeedCopyEvidence, c.ID, "needed")); !fault.Is(err, "bad-deed") {
 			t.Errorf("signed something else: %v", err)
 		}
-		only := press("kim", actions.DeedHashEvidence, c.ID, "digests will do")
-		if err := sc.ReleaseMedia(t.Context(), desktest.As("kim"), c.ID, store.HashMedia, "digests will do", only); err != nil {
+		only := press("eva", actions.DeedHashEvidence, c.ID, "digests will do")
+		if err := sc.ReleaseMedia(t.Context(), desktest.As("eva"), c.ID, store.HashMedia, "digests will do", only); err != nil {
 			t.Fatal(err)
 		}
-		if err := sc.ReleaseMedia(t.Context(), desktest.As("kim"), c.ID, store.HashMedia, "digests will do", only); !fault.Is(err, "deed-done") {
+		if err := sc.ReleaseMedia(t.Context(), desktest.As("eva"), c.ID, store.HashMedia, "digests will do", only); !fault.Is(err, "deed-done") {
 			t.Errorf("the same deed again: %v", err)
 		}
 		for _, p := range sc.kept(c)[0].Shown.Pictures {
@@ -400,16 +403,21 @@ func TestChildSafety(t *testing.T) {
 			t.Error("bytes are kept where only digests were asked for")
 		}
 		version = sc.row(c.ID).Version
-		if err := sc.ReleaseMedia(t.Context(), desktest.As("kim"), c.ID, store.CopyMedia, "needed", press("kim", actions.DeedCopyEvidence, c.ID, "needed")); err != nil {
+		if err := sc.ReleaseMedia(t.Context(), desktest.As("eva"), c.ID, store.CopyMedia, "needed", press("eva", actions.DeedCopyEvidence, c.ID, "needed")); err != nil {
 			t.Fatal(err)
 		}
 		if p := sc.kept(c)[0].Shown.Pictures[0]; p.State != cases.PictureKept {
 			t.Errorf("%+v", p)
 		}
-		if _, err := sc.OpenPicture(t.Context(), desktest.As("ann"), c.ID, digest, "curious"); !fault.Is(err, "media-withheld") {
-			t.Errorf("an agent looks: %v", err)
+		for _, by := range others {
+			if _, err := sc.OpenPicture(t.Context(), desktest.As(by), c.ID, digest, "curious"); !fault.Is(err, "media-withheld") || !strings.Contains(err.Error(), "case ask "+c.ID) {
+				t.Errorf("%s looks: %v", by, err)
+			}
+			if _, err := sc.RemovePicture(t.Context(), desktest.As(by), c.ID, digest, "away", press(by, actions.DeedRemoveEvidence, digest.String(), "away")); !fault.Is(err, "media-withheld") {
+				t.Errorf("%s removes: %v", by, err)
+			}
 		}
-		if _, err := sc.OpenPicture(t.Context(), desktest.As("kim"), c.ID, digest, "to judge it"); err != nil {
+		if _, err := sc.OpenPicture(t.Context(), desktest.As("eva"), c.ID, digest, "to judge it"); err != nil {
 			t.Error(err)
 		}
 
@@ -611,6 +619,31 @@ func TestPictureChangesType(t *testing.T) {
 	k := sc.kept(sc.report("spam", ""))[0]
 	if p := k.Shown.Pictures[0]; p.State != cases.PictureKept || !p.Other || p.Told || p.Format != (cases.Format{}) || p.Digest != canonical.Sum([]byte("<svg onload=alert(1)>")) {
 		t.Errorf("%+v", p)
+	}
+}
+
+// TestCorrectedLanguageStays: the language that a worker said stays, whatever the platform says
+// of the content later on. Until then the platform's word goes before a report's.
+func TestCorrectedLanguageStays(t *testing.T) {
+	sc := newScene(t, desktest.Options{})
+	sc.Owns("ann")
+	sc.p.Show(posted, shows("Gift", nil, false), nil) // in German, the platform says
+	c := sc.report("HarassmentTroll", "")
+	sc.Evidenced(c.ID)
+	taken := sc.Take("ann")
+	if taken.Case.Language != "de" {
+		t.Fatalf("the language is %s", taken.Case.Language)
+	}
+	deed, text := sc.CaseDeed("ann", actions.DeedLanguage, c.ID, taken.Case.Version, cases.Order{Language: "fr"})
+	if _, err := sc.Desk.Do(t.Context(), desktest.As("ann"), c.ID, taken.Claim.Number, deed, text); err != nil {
+		t.Fatal(err)
+	}
+	sc.p.Show(posted, shows("Gift!", nil, false), nil)
+	sc.Clock().Advance(2 * time.Minute) // so that it is read again
+	sc.report("spam", "")
+	sc.Evidenced(c.ID)
+	if now := sc.row(c.ID); now.Language != "fr" || now.Queue == "german" {
+		t.Errorf("the language is %s in the queue %s", now.Language, now.Queue)
 	}
 }
 

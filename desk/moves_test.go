@@ -314,7 +314,7 @@ func TestAsk(t *testing.T) {
 
 // TestHandedOn: a case that somebody hands on is offered to those who may take it, and not to
 // whoever handed it on: a question of language to everybody else in the queue, a question to a
-// specialist and an escalation to leads.
+// specialist to specialists, whatever else they are, and an escalation to leads.
 func TestHandedOn(t *testing.T) {
 	desktest.Each(t, func(t *testing.T, opt desktest.Options) {
 		o := newOffice(t, opt)
@@ -340,8 +340,19 @@ func TestHandedOn(t *testing.T) {
 		nothing("ann")
 		c = give("abe", c.ID)
 		c = o.do("abe", actions.DeedAsk, c, cases.Order{Role: cases.AskSpecialist, Note: "Is that a threat?"})
-		nothing("abe", "ann", "bob")
-		c = give("sue", c.ID)
+		nothing("abe", "ann", "sue", "lee", "kim")
+		c = give("bob", c.ID)
+		c = o.do("bob", actions.DeedAsk, c, cases.Order{Role: cases.AskSpecialist, Note: "Do you agree?"})
+		nothing("bob", "sue")
+		// Somebody else than a specialist or a lead does not claim it by its identifier either.
+		if _, err := o.Desk.Claim(t.Context(), desktest.As("dan"), c.ID); !fault.Is(err, "not-by-name") {
+			t.Errorf("an agent takes what a specialist was asked: %v", err)
+		}
+		c = give("eva", c.ID)
+		if _, err := o.Desk.Release(t.Context(), desktest.As("eva"), c.ID, c.Claim); err != nil {
+			t.Fatal(err)
+		}
+		c = o.claim("sue", c.ID).Case
 		c = o.do("sue", actions.DeedEscalate, c, cases.Order{Role: cases.AskLead, Note: "Is it ours?"})
 		nothing("sue", "ann", "bob")
 		c = give("lee", c.ID)
@@ -357,6 +368,47 @@ func TestHandedOn(t *testing.T) {
 		nothing("lee", "sue")
 		give("eva", c.ID)
 	})
+}
+
+// TestNoSpecialist: where nobody is a specialist, or only people whom the policy keeps from cases
+// of the highest severity, a question to a specialist is refused, and the answer says what to do.
+func TestNoSpecialist(t *testing.T) {
+	o := newOffice(t, desktest.Options{})
+	o.Flag("1", "post/1", "ViolenceThreats", "acct/9")
+	c := o.Take("bob").Case // one of two specialists
+	s, err := o.State(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	give := func(id workforce.WorkerID, roles ...workforce.Role) {
+		t.Helper()
+		r := s.People.Seat(id).Record
+		r.Roles = roles
+		o.Admit(false, r)
+	}
+	ask := func(want ...string) {
+		t.Helper()
+		_, err := o.try("bob", actions.DeedAsk, o.now(c.ID), cases.Order{Role: cases.AskSpecialist, Note: "Is that a threat?"})
+		if !fault.Is(err, "no-specialist") {
+			t.Fatalf("asked: %v", err)
+		}
+		for _, w := range append(want, "worker import", "agent+specialist", "case escalate "+c.ID) {
+			if !strings.Contains(err.Error(), w) {
+				t.Errorf("%q is not in %q", w, err)
+			}
+		}
+	}
+	give("eva", workforce.Lead)
+	ask("Nobody else at this desk is a specialist")
+	// A specialist who is new may not work on it yet.
+	o.Admit(false, workforce.Record{Worker: "zoe", Roles: []workforce.Role{workforce.Specialist}, Start: canonical.At(o.Clock().Now().AddDate(-1, 0, 0))})
+	ask("may not work on the queue "+c.Queue, "first 30 days")
+	// Somebody who has been here for long gets the role, and is asked at once.
+	give("sue", workforce.Lead, workforce.Specialist)
+	o.do("bob", actions.DeedAsk, o.now(c.ID), cases.Order{Role: cases.AskSpecialist, Note: "Is that a threat?"})
+	if got := o.Take("sue").Case; got.ID != c.ID {
+		t.Errorf("sue was given %s", got.ID)
+	}
 }
 
 // TestMoveToQueue: a lead moves cases between queues, also from their holders; a case of the
@@ -397,6 +449,26 @@ func TestLanguageMoves(t *testing.T) {
 	})
 }
 
+// TestMovedByHand: a case that a lead moved stays in that queue whatever comes in, until what
+// comes in is more severe; then it waits where its facts put it.
+func TestMovedByHand(t *testing.T) {
+	o := newOffice(t, desktest.Options{})
+	c := o.Flag("1", "post/1", "MisleadingSpam", "acct/9").Case
+	moved := o.do("sue", actions.DeedMove, c, cases.Order{Queue: "identity"})
+	o.Flag("2", "post/1", "MisleadingBot", "acct/8")
+	if now := o.now(c.ID); now.Queue != "identity" || now.Version != moved.Version+1 || now.Due.After(moved.Due.Time) {
+		t.Errorf("a report undid the move: %+v", now)
+	}
+	held := o.claim("sue", c.ID).Case
+	if now := o.do("sue", actions.DeedLanguage, held, cases.Order{Language: "de"}); now.Queue != "identity" {
+		t.Errorf("a corrected language undid the move: %+v", now)
+	}
+	o.Flag("3", "post/1", "ViolenceThreats", "acct/7")
+	if now := o.now(c.ID); now.Queue != "safety" || now.MovedAt != "" {
+		t.Errorf("a threat waits where spam was moved to: %+v", now)
+	}
+}
+
 // TestMerge: the reports of a younger case go into an older one, and all that rests on them
 // goes with them.
 func TestMerge(t *testing.T) {
@@ -408,16 +480,17 @@ func TestMerge(t *testing.T) {
 		o.Flag("4", "post/2", "MisleadingBot", "acct/7")
 		grave := o.Flag("5", "post/3", "ViolenceThreats", "acct/9").Case
 		g := o.Take("ann").Case
-		o.refused("ann", actions.DeedMerge, g, cases.Order{Into: old.ID}, "grave-case")
+		o.refused("ann", actions.DeedMerge, g, cases.Order{Into: old.ID, Note: "One seller."}, "grave-case")
 		a := o.Take("ann").Case
-		o.refused("ann", actions.DeedMerge, a, cases.Order{Into: young.ID}, "merge-direction")
-		o.refused("ann", actions.DeedMerge, a, cases.Order{Into: a.ID}, "bad-deed")
+		o.refused("ann", actions.DeedMerge, a, cases.Order{Into: young.ID, Note: "One seller."}, "merge-direction")
+		o.refused("ann", actions.DeedMerge, a, cases.Order{Into: a.ID, Note: "One seller."}, "bad-deed")
 		b := o.Take("ann").Case
 		if a.ID != old.ID || b.ID != young.ID || g.ID != grave.ID {
 			t.Fatalf("got %s, %s, %s", g.ID, a.ID, b.ID)
 		}
-		o.refused("abe", actions.DeedMerge, b, cases.Order{Into: old.ID}, "claim-ended")
-		merged := o.do("ann", actions.DeedMerge, b, cases.Order{Into: old.ID})
+		o.refused("abe", actions.DeedMerge, b, cases.Order{Into: old.ID, Note: "One seller."}, "claim-ended")
+		o.refused("ann", actions.DeedMerge, b, cases.Order{Into: old.ID}, "reason-needed")
+		merged := o.do("ann", actions.DeedMerge, b, cases.Order{Into: old.ID, Note: "One seller."})
 		joined := o.now(old.ID)
 		if merged.State != cases.Merged || merged.Into != old.ID || merged.Reports != 0 {
 			t.Errorf("merged: %+v", merged)
@@ -454,8 +527,8 @@ func TestMergeBars(t *testing.T) {
 		b := o.Take("ann").Case
 		own := b
 		own.Claim = a.Claim
-		o.refused("abe", actions.DeedMerge, own, cases.Order{Into: old.ID}, "case-taken")
-		o.do("ann", actions.DeedMerge, b, cases.Order{Into: old.ID})
+		o.refused("abe", actions.DeedMerge, own, cases.Order{Into: old.ID, Note: "One seller."}, "case-taken")
+		o.do("ann", actions.DeedMerge, b, cases.Order{Into: old.ID, Note: "One seller."})
 		if now := o.now(old.ID); now.State != cases.Waiting || now.Holder != "" {
 			t.Errorf("abe holds his own affair: %+v", now)
 		}
@@ -470,15 +543,15 @@ func TestMergeBars(t *testing.T) {
 		}
 		first := o.Take("ann").Case
 		crowd := o.Take("ann").Case
-		o.refused("ann", actions.DeedMerge, crowd, cases.Order{Into: first.ID}, "other-lead-needed")
+		o.refused("ann", actions.DeedMerge, crowd, cases.Order{Into: first.ID, Note: "One seller."}, "other-lead-needed")
 		o.do("ann", actions.DeedEscalate, crowd, cases.Order{Role: cases.AskLead, Note: "Merge it?"})
 		held := o.claim("sue", crowd.ID).Case
-		o.refused("sue", actions.DeedMerge, held, cases.Order{Into: first.ID}, "other-lead-needed")
+		o.refused("sue", actions.DeedMerge, held, cases.Order{Into: first.ID, Note: "One seller."}, "other-lead-needed")
 		if _, err := o.Desk.Release(t.Context(), desktest.As("sue"), held.ID, held.Claim); err != nil {
 			t.Fatal(err)
 		}
 		held = o.claim("kim", crowd.ID).Case
-		_, err := o.try("kim", actions.DeedMerge, held, cases.Order{Into: first.ID})
+		_, err := o.try("kim", actions.DeedMerge, held, cases.Order{Into: first.ID, Note: "One seller."})
 		if fault.Is(err, "other-lead-needed") && !strings.Contains(err.Error(), "kim") {
 			t.Errorf("kim is of another line: %v", err)
 		}
@@ -496,7 +569,7 @@ func TestSplit(t *testing.T) {
 		old := o.Flag("1", "post/1", "MisleadingSpam", "acct/9").Case
 		r2 := o.Flag("2", "post/2", "MisleadingBot", "acct/8")
 		a, b := o.Take("ann").Case, o.Take("ann").Case
-		o.do("ann", actions.DeedMerge, b, cases.Order{Into: a.ID})
+		o.do("ann", actions.DeedMerge, b, cases.Order{Into: a.ID, Note: "One seller."})
 		a = o.now(a.ID)
 		first := o.reports(old.ID)[0].ID
 		o.refused("ann", actions.DeedSplit, a, cases.Order{Reports: []string{first}}, "wrong-state")

@@ -75,10 +75,13 @@ func TestNobodyJudgesTheirOwnAffair(t *testing.T) {
 		}
 		none("with her accounts declared")
 		of.Clock().Advance(time.Minute)
-		if got, err = declare(t, of.World, "ann"); err != nil || got.Accounts != 0 {
-			t.Fatalf("none: %+v, %v", got, err)
+		if _, err = declare(t, of.World, "ann"); !fault.Is(err, "bad-accounts") {
+			t.Fatalf("she takes it back: %v", err)
 		}
-		none("after she declared that there are none")
+		if got, err = declare(t, of.World, "ann", "plaza:acct/third"); err != nil || got.Accounts != 1 {
+			t.Fatalf("one more: %+v, %v", got, err)
+		}
+		none("after she declared another one")
 		of.Flag("r4", "acct/7", "MisleadingSpam", "acct/9")
 		if taken := of.Take("ann"); taken.Case.Subject.ID != "acct/7" {
 			t.Errorf("ann gets the case of %s", taken.Case.Subject)

@@ -51,7 +51,7 @@ var reads = []string{"CaseReports", "ShownUnder", "EvidenceDocument", "EvidenceN
 var others = append([]string{"JudgeLifts", "CheckChange", "Hashes", "PastQueues", "Queues", "Rules", "CheckExposure", "CheckHealth", "CheckReview", "CoverageChange", "Found", "OpenWatched", "RollWaiting", "Run", "Sweep", "SweepHashes", "DraftMeasures", "DraftLifts", "JudgeTakeBack", "DueClocks", "JudgeMeasures"}, worksOnCases...)
 
 // worksOnCases are the methods of casework that change something.
-var worksOnCases = []string{"OpenPicture", "ReleaseMedia", "RemovePicture", "Claim", "Decide", "Do", "Extend", "Find", "KeepDraft", "Next", "Release", "TakeBack", "TakeReports", "WithdrawReport"}
+var worksOnCases = []string{"OpenPicture", "ReleaseMedia", "RemovePicture", "Claim", "Decide", "Do", "Extend", "Find", "KeepDraft", "Next", "Release", "Reveal", "TakeBack", "TakeReports", "WithdrawReport"}
 
 func heldRequest(t *testing.T, to *desktest.Town) actions.Request {
 	t.Helper()

@@ -17,6 +17,9 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
+	"strings"
 
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
@@ -69,6 +72,38 @@ func Enqueue(tx *sqldb.Tx, job Job, at canonical.Time, key string) error {
 		on conflict (kind, unique_key) where state = 'waiting'
 		do update set due = case when job.due < excluded.due then job.due else excluded.due end`,
 		Args: []any{job.Kind(), args, unique, at.Micro(), tx.Now().Micro()}}, nil)
+	if at.Sub(tx.Now().Time) < latestPoll {
+		tx.Signal(signal)
+	}
+	return nil
+}
+
+// EnqueueNew runs jobs of one kind at or after a time, once the change is committed, each under a
+// key that no other job has.
+func EnqueueNew[J Job](tx *sqldb.Tx, at canonical.Time, all map[string]J) error {
+	keys := slices.Sorted(maps.Keys(all))
+	for len(keys) > 0 {
+		// Few sizes, so that each text is prepared once.
+		n := 1
+		for _, size := range []int{64, 8} {
+			if len(keys) >= size {
+				n = size
+				break
+			}
+		}
+		var rows []string
+		var args []any
+		for i, key := range keys[:n] {
+			text, err := canonical.Marshal(all[key])
+			if err != nil {
+				return fmt.Errorf("enqueue %s: %w", all[key].Kind(), err)
+			}
+			rows = append(rows, fmt.Sprintf("($%d, $%d, $%d, 'waiting', $%d, 0, '', $%d)", 5*i+1, 5*i+2, 5*i+3, 5*i+4, 5*i+5))
+			args = append(args, all[key].Kind(), text, key, at.Micro(), tx.Now().Micro())
+		}
+		tx.Later(sqldb.Statement{SQL: `insert into job (kind, args, unique_key, state, due, attempts, last_error, created) values ` + strings.Join(rows, ", "), Args: args}, nil)
+		keys = keys[n:]
+	}
 	if at.Sub(tx.Now().Time) < latestPoll {
 		tx.Signal(signal)
 	}

@@ -203,6 +203,10 @@ func (r *Runner) RunDue(ctx context.Context) (int, error) {
 	}
 }
 
+// locked is how many jobs more are looked at than are claimed, since other nodes may be about
+// to claim the first ones.
+const locked = 32
+
 // claim takes up to n jobs that are due, and returns the time to wait before the next
 // look. A job whose claim has run out is due too: the node that had it died.
 func (r *Runner) claim(ctx context.Context, n int) (claimed []Row, next time.Duration, err error) {
@@ -215,30 +219,48 @@ func (r *Runner) claim(ctx context.Context, n int) (claimed []Row, next time.Dur
 		kinds = append(kinds, k)
 	}
 	slices.SortFunc(kinds, func(a, b any) int { return strings.Compare(a.(string), b.(string)) })
-	in := ` kind in (` + sqldb.Places(1, len(kinds)) + `) and state <> 'dead' `
-	at := fmt.Sprintf("$%d", len(kinds)+1)
+	// An arm for each kind, so that a kind with a long backlog costs the others nothing.
+	var arms []string
+	for i := range kinds {
+		arms = append(arms, fmt.Sprintf(`select * from (select id, due from job where kind = $%d and state <> 'dead' order by due, id limit %d) kind%[1]d`, i+1, n+locked))
+	}
 
 	// A look costs a read; only if a job is due is there a durable write.
 	next = r.o.Poll
-	var due *int64
-	err = r.db.ReadOne(ctx, func(tx *sqldb.Tx) error {
-		return tx.QueryRow(`select min(due) from job where`+in, kinds...).Scan(&due)
+	type look struct {
+		id  int64
+		due canonical.Time
+	}
+	var first []look
+	err = r.db.ReadOne(ctx, func(tx *sqldb.Tx) (err error) {
+		first, err = sqldb.All(tx, func(row sqldb.Row) (l look, err error) {
+			var due int64
+			err = row.Scan(&l.id, &due)
+			l.due = canonical.FromMicro(due)
+			return l, err
+		}, fmt.Sprintf(`select id, due from (%s) every_kind order by due, id limit %d`, strings.Join(arms, ` union all `), n+locked), kinds...)
+		return err
 	})
 	if err != nil {
 		return nil, next, fmt.Errorf("look for jobs: %w", err)
 	}
-	if due == nil {
+	if len(first) == 0 {
 		return nil, next, nil
 	}
-	if wait := canonical.FromMicro(*due).Sub(now.Time); wait > 0 {
+	if wait := first[0].due.Sub(now.Time); wait > 0 {
 		return nil, min(next, wait), nil
+	}
+	ids := make([]any, n+locked) // always as many, so that the text is prepared once
+	for i := range ids {
+		ids[i] = first[min(i, len(first)-1)].id
 	}
 	until := canonical.At(now.Add(r.o.Timeout + grace))
 	var exhausted []Row
 	err = r.db.Write(ctx, func(tx *sqldb.Tx) error {
 		claimed, exhausted = nil, nil // it may be the second run of this
-		all, err := sqldb.All(tx, scan, `select `+columns+` from job where`+in+`and due <= `+at+
-			fmt.Sprintf(` order by due, id limit %d`, n)+tx.Dialect().SkipLocked(), append(kinds, now.Micro())...)
+		// What another node has claimed since is not due any more.
+		all, err := sqldb.AllAnew(tx, scan, fmt.Sprintf(`select %s from job where id in (%s) and state <> 'dead' and due <= $%d order by due, id limit %d`,
+			columns, sqldb.Places(1, len(ids)), len(ids)+1, n)+tx.Dialect().SkipLocked(), append(ids, now.Micro())...)
 		if err != nil {
 			return err
 		}

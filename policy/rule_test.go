@@ -201,10 +201,10 @@ func reference(q asked) (Verdict, actions.Need) {
 	if q.casework != (cedar.EntityUID{}) {
 		watches, a := has(workforce.Investigator, workforce.Auditor), q.about
 		if w.Engaged && map[cedar.EntityUID]bool{
-			actionWorkQueue: has(workforce.Agent, workforce.Lead) && !watches && !(a.queue.Highest && (leaving || w.Newcomer)),
+			actionWorkQueue: has(workforce.Agent, workforce.Lead, workforce.Specialist) && !watches && !(a.queue.Highest && (leaving || w.Newcomer)),
 			actionReadCase:  a.task.Holds || a.task.Asked || watches || a.task.Leads && has(workforce.Lead),
 			actionReadContact: !leaving && !w.Newcomer &&
-				(a.task.Holds && has(workforce.Agent, workforce.Lead) || a.task.Investigates && has(workforce.Investigator)),
+				(a.task.Holds && has(workforce.Agent, workforce.Lead, workforce.Specialist) || a.task.Investigates && has(workforce.Investigator)),
 			actionReadPeople: (a.names.Own || w.Employee) && (watches || has(workforce.Lead, workforce.Officer, workforce.OnCall)),
 		}[q.casework] {
 			return Permitted, none
@@ -239,7 +239,7 @@ func reference(q asked) (Verdict, actions.Need) {
 	}
 	if f.Direction == actions.Relieving {
 		switch {
-		case f.Lifts == "" || !has(workforce.Agent, workforce.Lead, workforce.OnCall, workforce.Officer), leaving && f.Lifts != LiftOwn:
+		case f.Lifts == "" || !has(workforce.Agent, workforce.Lead, workforce.OnCall, workforce.Officer) && !(f.Lifts == LiftOwn && has(workforce.Specialist)), leaving && f.Lifts != LiftOwn:
 			return Forbidden, none
 		case f.Category == "" && (f.Lifts == LiftOwn || f.Lifts == LiftOurs || f.Lifts == LiftBreach):
 			return Permitted, none
@@ -258,11 +258,11 @@ func reference(q asked) (Verdict, actions.Need) {
 		return Permitted, none
 	case f.Effect == actions.OneWay:
 		return Forbidden, none
-	case f.Subject.Tier == actions.Standard && has(workforce.Agent, workforce.Lead) && f.CaseGiven:
+	case f.Subject.Tier == actions.Standard && has(workforce.Agent, workforce.Lead, workforce.Specialist) && f.CaseGiven:
 		return Permitted, none
-	case f.Subject.Tier == actions.Protected && has(workforce.Agent, workforce.Lead, workforce.Officer):
+	case f.Subject.Tier == actions.Protected && has(workforce.Agent, workforce.Lead, workforce.Specialist, workforce.Officer):
 		return Held, actions.Need{Independent: 1}
-	case f.Subject.Tier == actions.Critical && has(workforce.Agent, workforce.Lead, workforce.Officer):
+	case f.Subject.Tier == actions.Critical && has(workforce.Agent, workforce.Lead, workforce.Specialist, workforce.Officer):
 		return Held, two
 	}
 	return Forbidden, none

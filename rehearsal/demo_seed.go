@@ -113,6 +113,8 @@ func (d *demo) workers(now time.Time) [][]string {
 		switch {
 		case n%9 == 4:
 			role = "lead"
+		case n%60 == 2:
+			role = "agent+specialist"
 		case n%20 == 15:
 			role = "investigator"
 		case n%30 == 20:

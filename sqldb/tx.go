@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/jackc/pgx/v5"
+
 	"countersign.dev/canonical"
 )
 
@@ -264,6 +266,17 @@ func All[T any](tx *Tx, scan func(Row) (T, error), q string, args ...any) ([]T, 
 		all = append(all, v)
 	}
 	return all, rows.Err()
+}
+
+// AllAnew is All, with a plan that is made for this run alone. PostgreSQL plans a prepared
+// statement for good after a few runs. That is right for rows that are found by a key. It is wrong
+// for a list of keys, and for a range: what was planned while the table was empty reads the whole
+// table later, until the server counts its rows anew, which is up to a minute.
+func AllAnew[T any](tx *Tx, scan func(Row) (T, error), q string, args ...any) ([]T, error) {
+	if tx.dialect == PostgreSQL {
+		args = append([]any{pgx.QueryExecModeCacheDescribe}, args...)
+	}
+	return All(tx, scan, q, args...)
 }
 
 // statementCache keeps prepared statements by their text; SQLite spends half of

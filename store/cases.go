@@ -14,19 +14,20 @@ import (
 )
 
 const caseColumns = `id, version, state, sort, platform, subject, handle, subject_sort, owner, reasons, sources, severity, language, reports, reporters,
-	queue, queue_set, due, opened, updated, opened_by, claim, holder, until, turn, turn_why, skips, question, into_case, escalate`
+	queue, queue_set, due, opened, updated, opened_by, claim, holder, until, turn, turn_why, skips, question, into_case, escalate, language_told, moved_at`
 
 func scanCase(row sqldb.Row) (cases.Case, error) {
 	var c cases.Case
 	var reasons, sources []byte
 	var set string
-	var due, opened, updated, until int64
+	var due, opened, updated, until, told int64
 	if err := row.Scan(&c.ID, &c.Version, &c.State, &c.Sort, &c.Subject.Platform, &c.Subject.ID, &c.Subject.Handle, &c.Of, &c.Owner, &reasons, &sources,
 		&c.Severity, &c.Language, &c.Reports, &c.Reporters, &c.Queue, &set, &due, &opened, &updated, &c.By, &c.Claim, &c.Holder, &until,
-		&c.Turn, &c.TurnWhy, &c.Skips, &c.Question, &c.Into, &c.Escalate); err != nil {
+		&c.Turn, &c.TurnWhy, &c.Skips, &c.Question, &c.Into, &c.Escalate, &told, &c.MovedAt); err != nil {
 		return c, err
 	}
 	c.Due, c.Opened, c.Updated, c.Until = canonical.FromMicro(due), canonical.FromMicro(opened), canonical.FromMicro(updated), canonical.FromMicro(until)
+	c.LanguageTold = told != 0
 	if err := canonical.Unmarshal(reasons, &c.Reasons); err != nil {
 		return c, fmt.Errorf("case %s: its reasons are not as they were written: %w", c.ID, err)
 	}
@@ -45,7 +46,7 @@ func caseArgs(c cases.Case) []any {
 	return []any{c.ID, c.Version, string(c.State), string(c.Sort), c.Subject.Platform, c.Subject.ID, c.Subject.Handle, string(c.Of), c.Owner,
 		canonical.MustMarshal(c.Reasons), canonical.MustMarshal(c.Sources), string(c.Severity), c.Language, c.Reports, c.Reporters,
 		c.Queue, c.QueueSet.String(), c.Due.Micro(), c.Opened.Micro(), c.Updated.Micro(), string(c.By), c.Claim, string(c.Holder), c.Until.Micro(),
-		string(c.Turn), c.TurnWhy, c.Skips, c.Question, c.Into, c.Escalate}
+		string(c.Turn), c.TurnWhy, c.Skips, c.Question, c.Into, c.Escalate, asInt(c.LanguageTold), string(c.MovedAt)}
 }
 
 // NoCase is the refusal of an identifier that names no case, or none that the caller may know of.
@@ -93,7 +94,7 @@ func (tx *Tx) OpenCases(platform string, subjects []string, sort cases.Sort) (ma
 	// Everybody locks in the order of the subjects, so that nodes do not block each other.
 	subjects = slices.Compact(slices.Sorted(slices.Values(subjects)))
 	return by, inParts(3, subjects, func(places string, args []any) error {
-		all, err := sqldb.All(tx.Tx, scanCase, `select `+caseColumns+` from case_file where platform = $1 and sort = $2 and subject in (`+places+`) and state in `+openStates+` order by subject`+tx.Dialect().ForUpdate(),
+		all, err := sqldb.AllAnew(tx.Tx, scanCase, `select `+caseColumns+` from case_file where platform = $1 and sort = $2 and subject in (`+places+`) and state in `+openStates+` order by subject`+tx.Dialect().ForUpdate(),
 			append([]any{platform, string(sort)}, args...)...)
 		for _, c := range all {
 			tx.lockedCase(c)
@@ -168,10 +169,11 @@ func (tx *Tx) CountReport(c cases.Case) {
 // Candidates returns the identifiers of the cases that a worker may be given: first those that
 // come back to the worker, then those in queues, each the most urgent first, at most a few of
 // each queue and state. In the queues are those that wait, those about which somebody who reads
-// a language was asked and, for a lead, all others that were asked about or escalated. Cases
+// a language was asked, for a specialist those about which a specialist was asked, and for a
+// lead those that were escalated. Cases
 // that the worker skipped or handed on, and those that come back to somebody else for now, are
 // not among them, nor are those without which the worker asks. Nothing is locked.
-func (tx *Tx) Candidates(queues []string, w workforce.WorkerID, lead bool, without []string, now canonical.Time) ([]string, error) {
+func (tx *Tx) Candidates(queues []string, w workforce.WorkerID, lead, specialist bool, without []string, now canonical.Time) ([]string, error) {
 	const each = 6
 	args := []any{string(w), now.Micro()}
 	but := ""
@@ -192,8 +194,10 @@ func (tx *Tx) Candidates(queues []string, w workforce.WorkerID, lead bool, witho
 				and not exists (select 1 from case_claim k where k.case_id = c.id and k.number = c.claim and k.worker = $1)%s order by due, id limit %d) %s%d`, state, which, len(args), but, each, state, len(args)))
 		}
 		if lead {
-			handedOn(cases.Asked, "")
 			handedOn(cases.Escalated, "")
+		}
+		if specialist {
+			handedOn(cases.Asked, "")
 		} else {
 			handedOn(cases.Asked, ` and escalate like '`+string(cases.AskLanguage)+` %'`)
 		}
@@ -241,29 +245,36 @@ func (tx *Tx) Cases(f CaseFilter) ([]cases.Case, error) {
 			args = append(args, q)
 		}
 	}
-	return sqldb.All(tx.Tx, scanCase, `select `+caseColumns+` from case_file where ($1 = '' or id < $1) and ($2 = '' or state = $2) and ($3 = '' or platform = $3)
+	return sqldb.AllAnew(tx.Tx, scanCase, `select `+caseColumns+` from case_file where ($1 = '' or id < $1) and ($2 = '' or state = $2) and ($3 = '' or platform = $3)
 		and ($4 = '' or subject = $4) and ($5 = '' or holder = $5) and ($6 = '' or turn = $6)`+in+` order by id desc limit $7`, args...)
+}
+
+// HandedOn returns the open cases that a worker held last and decided, put off or handed on, and
+// that may come back: newest first.
+func (tx *Tx) HandedOn(w workforce.WorkerID, before string, limit int) ([]cases.Case, error) {
+	return sqldb.All(tx.Tx, scanCase, `select `+caseColumns+` from case_file c where state in ('held','asked','snoozed','escalated') and ($2 = '' or id < $2)
+		and exists (select 1 from case_claim k where k.case_id = c.id and k.number = c.claim and k.worker = $1) order by id desc limit $3`, string(w), before, limit)
 }
 
 // EndingCases returns the claimed, snoozed and asked cases whose time is over, and those whose
 // turn at one person is.
 func (tx *Tx) EndingCases(now canonical.Time, limit int) ([]string, error) {
-	ids, err := sqldb.All(tx.Tx, scanText, `select id from case_file where state in ('claimed','snoozed','asked') and until <= $1 order by until, id limit $2`, now.Micro(), limit)
+	ids, err := sqldb.AllAnew(tx.Tx, scanText, `select id from case_file where state in ('claimed','snoozed','asked') and until <= $1 order by until, id limit $2`, now.Micro(), limit)
 	if err != nil {
 		return nil, err
 	}
-	turns, err := sqldb.All(tx.Tx, scanText, `select id from case_file where turn <> '' and state = 'waiting' and until <= $1 order by until, id limit $2`, now.Micro(), limit)
+	turns, err := sqldb.AllAnew(tx.Tx, scanText, `select id from case_file where turn <> '' and state = 'waiting' and until <= $1 order by until, id limit $2`, now.Micro(), limit)
 	return append(ids, turns...), err
 }
 
 // Turns returns the cases that come back to somebody, for those who end turns.
 func (tx *Tx) Turns(limit int) ([]cases.Case, error) {
-	return sqldb.All(tx.Tx, scanCase, `select `+caseColumns+` from case_file where turn <> '' and state = 'waiting' order by until, id limit $1`, limit)
+	return sqldb.AllAnew(tx.Tx, scanCase, `select `+caseColumns+` from case_file where turn <> '' and state = 'waiting' order by until, id limit $1`, limit)
 }
 
 // HeldCases returns the cases that are claimed, with their holders, for those who end claims.
 func (tx *Tx) HeldCases(after string, limit int) ([]cases.Case, error) {
-	return sqldb.All(tx.Tx, scanCase, `select `+caseColumns+` from case_file where state = 'claimed' and id > $1 order by id limit $2`, after, limit)
+	return sqldb.AllAnew(tx.Tx, scanCase, `select `+caseColumns+` from case_file where state = 'claimed' and id > $1 order by id limit $2`, after, limit)
 }
 
 // QueueCount is how many cases a queue has in one state, and when the oldest of these is due.
@@ -377,6 +388,13 @@ func (tx *Tx) Claims(id string) ([]cases.Claim, error) {
 	return sqldb.All(tx.Tx, scanClaim, `select `+claimColumns+` from case_claim where case_id = $1 order by number limit 10000`, id)
 }
 
+// HadClaim reports whether a worker has or had a claim of a case.
+func (tx *Tx) HadClaim(id string, w workforce.WorkerID) (bool, error) {
+	var n int64
+	err := tx.QueryRow(`select count(*) from case_claim where case_id = $1 and worker = $2`, id, string(w)).Scan(&n)
+	return n > 0, err
+}
+
 // LiveClaims returns a worker's live claims.
 func (tx *Tx) LiveClaims(w workforce.WorkerID) ([]cases.Claim, error) {
 	return sqldb.All(tx.Tx, scanClaim, `select `+claimColumns+` from case_claim where worker = $1 and ended = 0 order by started`, string(w))
@@ -447,6 +465,31 @@ func (tx *Tx) OpenedCase(id string, w workforce.WorkerID, now canonical.Time, wh
 	tx.Later(sqldb.Statement{SQL: `insert into case_opening (case_id, worker, time, why) values ($1, $2, $3, $4) on conflict do nothing`, Args: []any{id, string(w), now.Micro(), why}}, nil)
 }
 
+// CaseOpening is that a worker opened a case.
+type CaseOpening struct {
+	Case   string
+	Worker workforce.WorkerID
+	Time   canonical.Time
+	Why    string // the way
+}
+
+// Openings returns who opened a case, oldest first; of one worker, if one is named.
+func (tx *Tx) Openings(id string, w workforce.WorkerID, limit int) ([]CaseOpening, error) {
+	return sqldb.All(tx.Tx, func(r sqldb.Row) (o CaseOpening, err error) {
+		var at int64
+		err = r.Scan(&o.Case, &o.Worker, &at, &o.Why)
+		o.Time = canonical.FromMicro(at)
+		return o, err
+	}, `select case_id, worker, time, why from case_opening where case_id = $1 and ($2 = '' or worker = $2) order by time, worker limit $3`, id, string(w), limit)
+}
+
+// FirstRead notes that a worker's reading of a case in this hour is an entry of the ledger. It
+// reports whether none was before.
+func (tx *Tx) FirstRead(id string, w workforce.WorkerID, now canonical.Time) (bool, error) {
+	n, err := tx.Exec(`insert into case_read (case_id, worker, hour) values ($1, $2, $3) on conflict do nothing`, id, string(w), now.Unix()/3600)
+	return n > 0, err
+}
+
 // CaseReports is how many reports the row of a case counts.
 type CaseReports struct {
 	Case    string
@@ -459,12 +502,29 @@ func (tx *Tx) CaseReports(after string, limit int) ([]CaseReports, error) {
 		`select id, reports from case_file where id > $1 order by id limit $2`, after, limit)
 }
 
-// CloseCase closes a case that was decided, if none of its measures is still to be carried
-// out. Nothing changes otherwise.
+// CloseCase closes a case that was decided, if all measures of its newest decision were carried
+// out. If somebody reported in it since, or its evidence is on a hash list since, which the
+// decision could not know, it waits again. Nothing changes otherwise.
 func (tx *Tx) CloseCase(id string, now canonical.Time) {
 	delete(tx.locked, id) // what stands in its row afterwards is not known here
-	tx.Later(sqldb.Statement{SQL: `update case_file set state = 'closed', version = version + 1, updated = $2 where id = $1 and state in ('decided','held') and not exists
-		(select 1 from case_measure m join request r on r.id = m.request where m.case_id = $1 and r.status in ('held','approved'))`, Args: []any{id, now.Micro()}}, nil)
+	const newest = `(select d.id from case_decision d where d.case_id = $1 order by d.version desc limit 1)`
+	tx.Later(sqldb.Statement{SQL: `update case_file set version = version + 1, updated = $2, state = case when ` + unknownThen + ` then 'waiting' else 'closed' end
+		where id = $1 and state in ('decided','held') and not exists
+		(select 1 from case_measure m join request r on r.id = m.request where m.decision = ` + newest + ` and r.status not in ('executed','reversed','lifted'))`, Args: []any{id, now.Micro()}}, nil)
+	tx.Later(sqldb.Statement{SQL: `update case_clock set met = 0, due = (select f.due from case_file f where f.id = $1)
+		where case_id = $1 and kind = '` + PromiseClock + `' and met > 0 and ended = 0 and exists (select 1 from case_file f where f.id = $1 and f.state = 'waiting' and f.updated = $2)`, Args: []any{id, now.Micro()}}, nil)
 	tx.Later(sqldb.Statement{SQL: `insert into case_move (case_id, version, move, worker, time, detail)
-		select id, version, 'closed', '', $2, $3 from case_file where id = $1 and state = 'closed' and updated = $2 on conflict do nothing`, Args: []any{id, now.Micro(), []byte(`{}`)}}, nil)
+		select id, version, case when state = 'closed' then 'closed' else 'reported-since' end, '', $2, $3 from case_file where id = $1 and state in ('closed','waiting') and updated = $2 on conflict do nothing`, Args: []any{id, now.Micro(), []byte(`{}`)}}, nil)
+}
+
+// unknownThen holds for a case $1 of which something is known that its newest decision could not
+// know.
+const unknownThen = `exists (select 1 from case_move v where v.case_id = $1 and v.move in ('reported','matched') and v.version > (select max(d.version) from case_decision d where d.case_id = $1))`
+
+// ReportedSinceDecision reports whether something is known of a case that its newest decision
+// could not know.
+func (tx *Tx) ReportedSinceDecision(id string) (bool, error) {
+	var n int64
+	err := tx.QueryRow(`select case when `+unknownThen+` then 1 else 0 end`, id).Scan(&n)
+	return n == 1, err
 }

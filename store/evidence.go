@@ -81,6 +81,11 @@ func (tx *Tx) EvidenceOfDocument(caseID string, document canonical.Digest) (Evid
 	return tx.anEvidence(`where document = $1 and case_id = $2`, digestText(document), caseID)
 }
 
+// CasesOfDocument returns the cases that have evidence with a document.
+func (tx *Tx) CasesOfDocument(document canonical.Digest) ([]string, error) {
+	return sqldb.All(tx.Tx, scanText, `select distinct case_id from evidence where document = $1 and document <> '' order by case_id limit 100`, digestText(document))
+}
+
 func (tx *Tx) anEvidence(where string, args ...any) (Evidence, error) {
 	e, err := scanEvidence(tx.QueryRow(`select `+evidenceColumns+` from evidence `+where, args...))
 	if sqldb.IsNotFound(err) {
@@ -113,6 +118,17 @@ func (tx *Tx) EvidenceBefore(e Evidence) (canonical.Digest, error) {
 	return textDigest(content)
 }
 
+// CopiedBefore returns the newest evidence of a case that has a document and was asked for before
+// another one; ok is false if there is none.
+func (tx *Tx) CopiedBefore(e Evidence) (before Evidence, ok bool, err error) {
+	before, err = scanEvidence(tx.QueryRow(`select `+evidenceColumns+` from evidence where case_id = $1 and document <> '' and (at < $2 or at = $2 and id < $3) order by at desc, id desc limit 1`,
+		e.Case, e.At.Micro(), e.ID))
+	if sqldb.IsNotFound(err) {
+		return before, false, nil
+	}
+	return before, err == nil, err
+}
+
 // PendingEvidence counts the evidences that are still to be copied, and says since when the
 // oldest of them waits.
 func (tx *Tx) PendingEvidence() (n int64, since canonical.Time, err error) {
@@ -121,11 +137,14 @@ func (tx *Tx) PendingEvidence() (n int64, since canonical.Time, err error) {
 	return n, canonical.FromMicro(at), err
 }
 
-// InsertEvidence stores a new evidence.
-func (tx *Tx) InsertEvidence(e Evidence) {
-	tx.Later(sqldb.Statement{SQL: `insert into evidence (` + evidenceColumns + `) values (` + sqldb.Places(1, 16) + `)`,
-		Args: []any{e.ID, e.Case, e.Report, e.Subject.Platform, e.Subject.ID, string(e.State), string(e.Media), canonical.MustMarshal(e.Told), digestText(e.Read), digestText(e.Document),
-			digestText(e.Content), digestText(e.Thread), e.Matched, e.Why, e.At.Micro(), e.Copied.Micro()}}, nil)
+// InsertEvidence stores new evidences.
+func (tx *Tx) InsertEvidence(all ...Evidence) {
+	rows := make([][]any, len(all))
+	for i, e := range all {
+		rows[i] = []any{e.ID, e.Case, e.Report, e.Subject.Platform, e.Subject.ID, string(e.State), string(e.Media), canonical.MustMarshal(e.Told), digestText(e.Read), digestText(e.Document),
+			digestText(e.Content), digestText(e.Thread), e.Matched, e.Why, e.At.Micro(), e.Copied.Micro()}
+	}
+	eachInsert(`insert into evidence (`+evidenceColumns+`) values `, ``, rows, func(s sqldb.Statement, _ int) { tx.Later(s, nil) })
 }
 
 // StopMedia has the evidences of a case that are still to be copied leave pictures out.

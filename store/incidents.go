@@ -86,6 +86,14 @@ func (tx *Tx) Contested(request string, status incident.Status) (is bool, err er
 	return is, tx.QueryRow(`select exists (select 1 from incident where request = $1 and cause = 'contested' and status = $2)`, request, string(status)).Scan(&is)
 }
 
+// Investigates reports whether a worker has a task to do of an open incident about a subject, about the
+// account that owns it (empty: not known), or about a measure of a case.
+func (tx *Tx) Investigates(w workforce.WorkerID, subject platform.Subject, owner, caseID string) (is bool, err error) {
+	return is, tx.QueryRow(`select exists (select 1 from incident i join incident_task k on k.incident = i.id where k.owner = $1 and k.done = 0 and i.status = 'open'
+		and (i.platform = $2 and (i.subject = $3 or i.subject = $4 and $4 <> '') or i.request <> '' and i.request in (select m.request from case_measure m where m.case_id = $5)))`,
+		string(w), subject.Platform, subject.ID, owner, caseID).Scan(&is)
+}
+
 // InsertIncident stores a new incident. If another one is open in its place, the
 // change fails with the fault "incident-open".
 func (tx *Tx) InsertIncident(i incident.Incident) {

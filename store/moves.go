@@ -108,6 +108,55 @@ func (tx *Tx) BuriedBy(v workforce.VendorID, since canonical.Time) (n int64, err
 	return n, tx.QueryRow(`select count(*) from burial where vendor = $1 and time >= $2`, string(v), since.Micro()).Scan(&n)
 }
 
+// Reveal is that a worker had private data of somebody revealed. It holds what telling the holder of
+// the account needs. Account is empty if the reporter is a worker of the desk.
+type Reveal struct {
+	Worker   workforce.WorkerID
+	Vendor   workforce.VendorID
+	Case     string
+	Report   string
+	Platform string
+	Account  string
+	Reason   string
+	Time     canonical.Time
+}
+
+// InsertReveal numbers and stores a reveal.
+func (tx *Tx) InsertReveal(r Reveal) error {
+	var last int64
+	err := tx.QueryRow(`select n from case_reveal where worker = $1 order by n desc limit 1`, string(r.Worker)).Scan(&last)
+	if err != nil && !sqldb.IsNotFound(err) {
+		return err
+	}
+	tx.Later(sqldb.Statement{SQL: `insert into case_reveal (worker, n, vendor, case_id, report, platform, account, reason, time) values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing`,
+		Args: []any{string(r.Worker), last + 1, string(r.Vendor), r.Case, r.Report, r.Platform, r.Account, r.Reason, r.Time.Micro()}}, func(n int64) error {
+		if n == 0 {
+			return sqldb.ErrAgain // the same worker at another node was faster
+		}
+		return nil
+	})
+	return nil
+}
+
+// Reveals returns what was revealed in a case, oldest first.
+func (tx *Tx) Reveals(caseID string, limit int) ([]Reveal, error) {
+	return sqldb.All(tx.Tx, func(r sqldb.Row) (o Reveal, err error) {
+		var at int64
+		err = r.Scan(&o.Worker, &o.Vendor, &o.Case, &o.Report, &o.Platform, &o.Account, &o.Reason, &at)
+		o.Time = canonical.FromMicro(at)
+		return o, err
+	}, `select worker, vendor, case_id, report, platform, account, reason, time from case_reveal where case_id = $1 order by time, worker, n limit $2`, caseID, limit)
+}
+
+// Revealed counts what a worker had revealed since an instant or, with vendor, what all people of the
+// vendor had; the empty vendor is that of the employees.
+func (tx *Tx) Revealed(w workforce.WorkerID, v workforce.VendorID, vendor bool, since canonical.Time) (n int64, err error) {
+	if vendor {
+		return n, tx.QueryRow(`select count(*) from case_reveal where vendor = $1 and time >= $2`, string(v), since.Micro()).Scan(&n)
+	}
+	return n, tx.QueryRow(`select count(*) from case_reveal where worker = $1 and time >= $2`, string(w), since.Micro()).Scan(&n)
+}
+
 // OpenCaseID returns the identifier of the open case of a subject and sort, without locking
 // it; empty: there is none.
 func (tx *Tx) OpenCaseID(platform, subject string, sort cases.Sort) (id string, err error) {

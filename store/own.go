@@ -1,6 +1,8 @@
 package store
 
 import (
+	"slices"
+
 	"countersign.dev/canonical"
 	"countersign.dev/sqldb"
 	"countersign.dev/workforce"
@@ -29,11 +31,21 @@ func (tx *Tx) Declared(w workforce.WorkerID) (d Declared, ok bool, err error) {
 // OwnAccounts returns the keyed digests of all accounts that a worker ever declared to be
 // their own. declared is false if the worker has declared nothing yet.
 func (tx *Tx) OwnAccounts(w workforce.WorkerID) (declared bool, own []string, err error) {
-	if _, declared, err = tx.Declared(w); err != nil || !declared {
-		return false, nil, err
+	all, err := sqldb.All(tx.Tx, scanText, `select coalesce(a.digest, '') from own_declared d left join own_account a on a.worker = d.worker where d.worker = $1 order by a.digest`, string(w))
+	own = slices.DeleteFunc(slices.Clone(all), func(digest string) bool { return digest == "" })
+	return len(all) > 0, own, err
+}
+
+// LockOwn keeps others from changing what a worker holds until the change commits: who asks two
+// nodes at once is answered one after the other. It locks nothing of somebody who has declared no
+// accounts, and who may hold nothing.
+func (tx *Tx) LockOwn(w workforce.WorkerID) error {
+	var worker string
+	err := tx.QueryRow(`select worker from own_declared where worker = $1`+tx.Dialect().ForUpdate(), string(w)).Scan(&worker)
+	if sqldb.IsNotFound(err) {
+		return nil
 	}
-	own, err = sqldb.All(tx.Tx, scanText, `select digest from own_account where worker = $1 order by digest`, string(w))
-	return err == nil, own, err
+	return err
 }
 
 // IsOwn reports whether anybody at the desk has declared the account with this keyed digest.

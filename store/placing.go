@@ -19,7 +19,7 @@ type Misplaced struct {
 func (tx *Tx) Misplaced(set canonical.Digest, limit int) ([]Misplaced, error) {
 	// Two ranges of the index; what differs from a value is none.
 	const side = `select * from (select id, queue_set from case_file where state in ('waiting','held','asked','snoozed','escalated') and queue_set %s $1 order by queue_set, id limit $2) %s`
-	return sqldb.All(tx.Tx, func(r sqldb.Row) (m Misplaced, err error) {
+	return sqldb.AllAnew(tx.Tx, func(r sqldb.Row) (m Misplaced, err error) {
 		var by string
 		if err := r.Scan(&m.Case, &by); err != nil {
 			return m, err

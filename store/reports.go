@@ -51,7 +51,7 @@ func scanReport(row sqldb.Row) (r Report, err error) {
 func (tx *Tx) ReportsBy(program string, external []string) (map[string]Report, error) {
 	by := map[string]Report{}
 	return by, inParts(2, external, func(places string, args []any) error {
-		all, err := sqldb.All(tx.Tx, scanReport, `select `+reportColumns+` from report where program = $1 and external_id in (`+places+`)`, append([]any{program}, args...)...)
+		all, err := sqldb.AllAnew(tx.Tx, scanReport, `select `+reportColumns+` from report where program = $1 and external_id in (`+places+`)`, append([]any{program}, args...)...)
 		for _, r := range all {
 			by[r.ExternalID] = r
 		}
@@ -138,7 +138,7 @@ func (tx *Tx) Reportings(caseIDs, reporters []string) (map[Reporting]bool, error
 	known := map[Reporting]bool{}
 	return known, inParts(1, caseIDs, func(places string, ids []any) error {
 		return inParts(len(ids)+1, reporters, func(also string, args []any) error {
-			all, err := sqldb.All(tx.Tx, func(r sqldb.Row) (one Reporting, err error) { return one, r.Scan(&one.Case, &one.Reporter) },
+			all, err := sqldb.AllAnew(tx.Tx, func(r sqldb.Row) (one Reporting, err error) { return one, r.Scan(&one.Case, &one.Reporter) },
 				`select case_id, reporter from case_reporter where case_id in (`+places+`) and reporter in (`+also+`)`, slices.Concat(ids, args)...)
 			for _, one := range all {
 				known[one] = true
@@ -279,10 +279,12 @@ func (tx *Tx) Strikes(platform, account string, now canonical.Time) (map[int64]i
 	return by, err
 }
 
-// NewestReports returns up to limit reports of a case, newest first. Withdrawn ones are not
-// among them.
+// NewestReports returns up to limit reports of a case: first the newest for each reason from each
+// class of source, so that whoever floods a case hides nobody else's words, and then the others,
+// each newest first. Withdrawn ones are not among them.
 func (tx *Tx) NewestReports(caseID string, limit int) ([]Report, error) {
-	return sqldb.All(tx.Tx, scanReport, `select `+reportColumns+` from report where case_id = $1 and withdrawn = 0 order by id desc limit $2`, caseID, limit)
+	return sqldb.All(tx.Tx, scanReport, `select `+reportColumns+` from (select r.*, row_number() over (partition by reason, source, anonymous order by id desc) as place from report r
+		where case_id = $1 and withdrawn = 0) placed order by case when place = 1 then 0 else 1 end, id desc limit $2`, caseID, limit)
 }
 
 // DecisionsOn returns up to limit decisions on a subject, newest first, without their requests.

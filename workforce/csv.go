@@ -341,7 +341,7 @@ func ParseRoles(s string) ([]Role, error) {
 	for p := range strings.SplitSeq(s, "+") {
 		r := Role(p)
 		if !slices.Contains(Roles, r) {
-			return nil, fmt.Errorf("role %q is none of agent, lead, officer, oncall, investigator, auditor; several roles are joined by +, such as agent+oncall", p)
+			return nil, fmt.Errorf("role %q is none of agent, lead, officer, oncall, investigator, auditor, specialist; several roles are joined by +, such as agent+oncall", p)
 		}
 		if slices.Contains(roles, r) {
 			return nil, fmt.Errorf("role %q is given twice", p)

@@ -39,10 +39,11 @@ const (
 	OnCall       Role = "oncall"       // freezes, undoes, may use emergency acts
 	Investigator Role = "investigator" // reads incidents and exposure
 	Auditor      Role = "auditor"      // reads everything that is evidence, changes nothing
+	Specialist   Role = "specialist"   // trained for child safety and threats to life: works cases, sees media of child safety
 )
 
 // Roles lists every role.
-var Roles = []Role{Agent, Lead, Officer, OnCall, Investigator, Auditor}
+var Roles = []Role{Agent, Lead, Officer, OnCall, Investigator, Auditor, Specialist}
 
 // Settle is how long a newly admitted worker is a newcomer, and how long a
 // gain in independence takes to count (design, law 4).

@@ -116,6 +116,7 @@ type Case struct {
 	TurnWhy   string             `json:"turn_why"`
 	Skips     int64              `json:"skips"`
 	Question  string             `json:"question" doc:"that somebody asked"`
+	Asked     string             `json:"asked" doc:"whom: lead, specialist, or language and a tag; empty: nobody"`
 	Into      string             `json:"into" doc:"the case that it was merged into"`
 }
 
@@ -337,6 +338,21 @@ type TakeBack struct {
 	Text        string                `json:"text" maxLength:"65536" doc:"the order in canonical JSON, which the deed commits to"`
 	Undos       []Submission          `json:"undos" maxItems:"50"`
 	Withdrawals map[string]Withdrawal `json:"withdrawals"`
+}
+
+// RevealWish asks who handed a report in.
+type RevealWish struct {
+	Report string `json:"report" maxLength:"64" doc:"rep_…, a report of the case"`
+	Reason string `json:"reason" maxLength:"2000" doc:"why you must know, in 10 to 500 characters; it is kept, and entered sealed in the ledger"`
+}
+
+// Revealed is who handed a report in.
+type Revealed struct {
+	Case    string           `json:"case"`
+	Report  string           `json:"report"`
+	Account platform.Subject `json:"account,omitzero" doc:"the reporter's account; left out if worker"`
+	Worker  bool             `json:"worker" doc:"a worker of the desk reported; nobody is told which one"`
+	At      canonical.Time   `json:"at"`
 }
 
 // CaseCounts is a page of what the desk's rows count.

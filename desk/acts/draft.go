@@ -78,6 +78,9 @@ func (d *Room) draftWish(ctx context.Context, s *proof.State, by kernel.Caller, 
 	if err == nil && lifts == actions.LiftsOlder && out.Verdict == policy.Held {
 		out.Reasons = append(out.Reasons, d.undoneAlone(ctx, by, a, w)...)
 	}
+	if err == nil && w.Case == "" && out.Verdict == policy.Forbidden && s.Casework() && decides(spec) {
+		out.Reasons = append(out.Reasons, proof.Reason{Policy: caseDecides, Text: throughCase})
+	}
 	if err == nil && spec.Desk {
 		out.Coverage, err = d.inquiry.CoverageChange(s, by, w.Change, w.Records)
 	}
@@ -440,17 +443,25 @@ func (d *Room) DraftVerdict(ctx context.Context, by kernel.Caller, request strin
 	if !r.Open() {
 		return Draft{}, fault.New(fault.Conflict, "not-open", "The request is %s; it takes no more signatures.", r.Status.Word())
 	}
+	var asks proof.Ask
 	if v != actions.VerdictWithdraw {
-		ask, err := d.asked(ctx, s, r)
-		if err != nil {
+		if asks, err = d.asked(ctx, s, r); err != nil {
 			return Draft{}, err
 		}
-		if err := standing(s, ask); err != nil {
+		if err := standing(s, asks); err != nil {
 			return Draft{}, err
 		}
 	}
 	if key, err = d.pickKey(s, by, key); err != nil {
 		return Draft{}, err
+	}
+	if v == actions.VerdictCountersign {
+		// A request that cannot be judged is refused when the signature is handed in, with the reason.
+		if j, err := s.Judge(asks); err == nil {
+			if err := d.bound(s, by, r.Action, j.Need, key); err != nil {
+				return Draft{}, err
+			}
+		}
 	}
 	st := r.Signed.Statement
 	st.Verdict, st.Signer, st.Key, st.Nonce, st.NotBefore, st.Policy = v, by.Worker, key, d.desk.Random(32), d.desk.TimeNow(), s.Policy.Digest()
@@ -515,7 +526,40 @@ func (d *Room) draft(s *proof.State, by kernel.Caller, a actions.Action, request
 	if facts.Founding {
 		out.Verdict, out.Need = policy.Held, actions.Need{Independent: len(s.Officers) - 1, All: true}
 	}
+	if out.Verdict == policy.Held {
+		if err := d.bound(s, by, a, out.Need, key); err != nil {
+			return Draft{}, err
+		}
+	}
 	return out, nil
+}
+
+// bound refuses a draft for a key that is not bound to hardware where each signature needs one
+// that is: what it signs would wait for ever. It says what the caller can do.
+func (d *Room) bound(s *proof.State, by kernel.Caller, a actions.Action, need actions.Need, key workforce.KeyID) error {
+	if k, ok := s.People.Key(key); !need.Hardware || !ok || k.Hardware {
+		return nil
+	}
+	what := "changes of the desk"
+	if spec, _ := actions.SpecOf(a.Kind); !spec.Desk {
+		what = fmt.Sprintf("%s on %s subjects", a.Kind, a.Tier)
+	}
+	text := fmt.Sprintf("Here %s take keys that are bound to hardware, also that of whoever asks, and %s is not. ", what, key)
+	mine := ""
+	for _, k := range s.People.KeysOf(by.Worker) {
+		if k.Hardware && k.Live(d.desk.Now()) {
+			mine = string(k.ID())
+		}
+	}
+	if mine != "" {
+		text += fmt.Sprintf("Your key %s is: name its file with --key FILE.", mine)
+	} else {
+		text += fmt.Sprintf("Make one in a hardware token with `countersign key make FILE --worker %s --hardware`, and have an officer enrol it: `countersign key enroll FILE.enrolment --reason WHY`.", by.Worker)
+	}
+	if a.Case != "" {
+		text += fmt.Sprintf(" Or hand the case to a lead: `countersign case escalate %s --question TEXT`.", a.Case)
+	}
+	return fault.New(fault.Forbidden, "key-not-hardware", "%s", text)
 }
 
 // pickKey returns the key that was named, or the caller's only live one.

@@ -182,5 +182,17 @@ func decidedElsewhere(s *proof.State, k actions.Kind, named string) error {
 	if named == "" || !s.Casework() {
 		return nil
 	}
-	return fault.New(fault.Conflict, "case-decides", "Measures of a case come with the decision of whoever has claimed it. Claim the case, or open one of your own finding with `countersign report add --subject SUBJECT --reason REASON --text TEXT`, and decide it: `countersign case decide CASE --verdict violation --rule 1`.")
+	return fault.New(fault.Conflict, caseDecides, throughCase)
+}
+
+// caseDecides is the type of the refusal of a measure that does not come with a decision, and
+// throughCase says how one does.
+const (
+	caseDecides = "case-decides"
+	throughCase = "Measures of a case come with the decision of whoever has claimed it. Take the next case with `countersign case next`, or open one of your own finding with `countersign report add --subject SUBJECT --reason REASON --text TEXT` and claim it with `countersign case claim CASE`; then decide it: `countersign case decide CASE --verdict violation --rule 1`."
+)
+
+// decides reports whether an act of the kind is a measure that a case's decision asks for.
+func decides(spec actions.Spec) bool {
+	return !spec.Desk && !spec.Emergency && spec.Direction == actions.Burdening
 }

@@ -18,11 +18,11 @@ import (
 // usual measure spends a budget. The budgets of the family "burying" in force count it, or
 // those that a new desk begins with if there are none.
 
-// burials returns the budgets that count burying acts.
-func burials(s *proof.State) []actions.Budget {
+// budgetsOf returns the budgets that count the acts of a family that the desk counts itself.
+func budgetsOf(s *proof.State, f actions.Family) []actions.Budget {
 	of := func(all []actions.Budget) []actions.Budget {
 		return slices.DeleteFunc(slices.Clone(all), func(b actions.Budget) bool {
-			return b.Family != actions.FamilyBurying || b.Tier != actions.Standard || b.Direction != actions.Burdening
+			return b.Family != f || b.Tier != actions.Standard || b.Direction != actions.Burdening
 		})
 	}
 	if in := of(s.Budgets); len(in) > 0 {
@@ -34,7 +34,7 @@ func burials(s *proof.State) []actions.Budget {
 // bury spends one act of the budget of burying, or refuses it if the budget is spent.
 func (d *Room) bury(t *kernel.Tx, s *proof.State, by kernel.Caller, st workforce.Standing, spent vendorSpent, what, about string) error {
 	spends := actions.Spending{Tier: actions.Standard, Direction: actions.Burdening, Family: actions.FamilyBurying}
-	err := actions.Afford(burials(s), actions.Spender{Worker: by.Worker, Vendor: st.Vendor}, spends, t.Now().Time, func(b actions.Budget, _ actions.Spender, since time.Time) (int64, error) {
+	err := actions.Afford(budgetsOf(s, actions.FamilyBurying), actions.Spender{Worker: by.Worker, Vendor: st.Vendor}, spends, t.Now().Time, func(b actions.Budget, _ actions.Spender, since time.Time) (int64, error) {
 		if b.Per == "vendor" {
 			return spent[b.Length()], nil
 		}
@@ -79,7 +79,7 @@ func (d *Room) vendorSpent(ctx context.Context, s *proof.State, v workforce.Vend
 	}
 	spent := vendorSpent{}
 	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) error {
-		for _, b := range burials(s) {
+		for _, b := range budgetsOf(s, actions.FamilyBurying) {
 			if b.Per != "vendor" {
 				continue
 			}

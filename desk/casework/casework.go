@@ -90,7 +90,7 @@ func (d *Room) Run(ctx context.Context) {
 // rules returns the sets in force; a fault "no-rules" if the desk has none yet.
 func (d *Room) rules(ctx context.Context, s *proof.State) (*cases.RuleSet, *cases.QueueSet, error) {
 	if !s.Casework() {
-		return nil, nil, fault.New(fault.Conflict, "no-rules", "This desk has no rule set and queue set yet, so that nobody can work on cases. Officers adopt them: `countersign rule propose FILE --reason WHY`, `countersign queue propose FILE --reason WHY`.")
+		return nil, nil, fault.New(fault.Conflict, "no-rules", "This desk has no rule set and queue set yet, so that nobody can work on cases. Officers adopt them: first `countersign rule default --out rules.json` and `countersign rule propose rules.json --reason WHY` and, once that is countersigned, `countersign queue default --out queues.json` and `countersign queue propose queues.json --reason WHY`.")
 	}
 	rules, err := d.sets.Rules(ctx, s)
 	if err != nil {
@@ -98,6 +98,22 @@ func (d *Room) rules(ctx context.Context, s *proof.State) (*cases.RuleSet, *case
 	}
 	queues, err := d.sets.Queues(ctx, s)
 	return rules, queues, err
+}
+
+// told returns a case as somebody may read it: people of other companies are not named.
+func told(s *proof.State, reader workforce.Standing, c cases.Case) cases.Case {
+	for _, w := range []*workforce.WorkerID{&c.By, &c.Holder, &c.Turn} {
+		if *w != "" {
+			*w = named(s, reader, *w)
+		}
+	}
+	return c
+}
+
+// toldTo is told for a caller, of a case that a change has returned.
+func (d *Room) toldTo(by kernel.Caller, c cases.Case) cases.Case {
+	s := d.desk.Newest()
+	return told(s, s.People.Standing(by.Worker, d.desk.Now()), c)
 }
 
 // who names the holder of a claim for somebody: the person within one vendor, else the vendor.

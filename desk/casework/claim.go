@@ -3,15 +3,18 @@ package casework
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/cases"
 	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/store"
 	"countersign.dev/workforce"
@@ -31,9 +34,9 @@ type Taken struct {
 
 // Next claims the most urgent case that the caller may work on: first one that comes back to
 // the caller, then that with the earliest due time among the caller's queues, or in one queue
-// if it is named. Cases that others handed on are among them: what was escalated or asked of a
-// specialist for leads, and what was asked of somebody who reads a language for everybody; not
-// for whoever handed it on. A fault "nothing-waits" says that there is none.
+// if it is named. Cases that others handed on are among them: what was escalated for leads, what was
+// asked of a specialist for specialists, and what was asked of somebody who reads a language
+// for everybody; not for whoever handed it on. A fault "nothing-waits" says that there is none.
 // The caller may leave cases out.
 func (d *Room) Next(ctx context.Context, by kernel.Caller, queue string, without ...string) (Taken, error) {
 	for {
@@ -93,39 +96,56 @@ func (d *Room) next(ctx context.Context, by kernel.Caller, queue string, without
 			if err := d.mayClaim(t, by.Worker); err != nil {
 				return err
 			}
-			waiting, err := t.Candidates(names, by.Worker, st.Has(workforce.Lead), without, t.Now())
-			if err != nil {
-				return err
-			}
-			for _, id := range waiting {
-				c, free, err := t.TryCase(id)
+			but := slices.Clone(without)
+			for range nextRounds {
+				waiting, err := t.Candidates(names, by.Worker, st.Has(workforce.Lead), st.Has(workforce.Specialist), but, t.Now())
 				if err != nil {
 					return err
 				}
-				if !free || !contains(names, c.Queue) || !c.For(st.Has(workforce.Lead)) {
-					continue
-				}
-				if c.State != cases.Waiting { // it may have been handed on again since it was listed
-					last, err := t.Tx.Claim(c.ID, c.Claim)
+				for _, id := range waiting {
+					c, err := d.offered(t, s, st, by.Worker, names, id)
 					if err != nil {
 						return err
 					}
-					if last.Worker == by.Worker {
-						continue
+					if c.ID != "" {
+						claimed, claim, err = d.claim(t, queues, by, st, c, false)
+						return err
 					}
 				}
-				if err := d.barred(t, by.Worker, c); fault.Is(err, "own-affair") {
-					continue
-				} else if err != nil {
-					return err
+				if len(waiting) == 0 {
+					break
 				}
-				claimed, claim, err = d.claim(t, queues, by, st, c, false)
-				return err
+				but = append(but, waiting...)
 			}
 			return fault.New(fault.NotFound, "nothing-waits", "No case waits for you.")
 		}, nil
 	})
 	return claimed, claim, err
+}
+
+// nextRounds is how often one call looks for a case that is not barred, a few dozen cases each
+// time.
+const nextRounds = 50
+
+// offered locks a case that was listed for a worker, if the worker may have it; else the case that
+// it returns is empty.
+func (d *Room) offered(t *kernel.Tx, s *proof.State, st workforce.Standing, w workforce.WorkerID, queues []string, id string) (none cases.Case, err error) {
+	c, free, err := t.TryCase(id)
+	if err != nil || !free || !contains(queues, c.Queue) || !c.For(st.Has(workforce.Lead), st.Has(workforce.Specialist)) || !d.worksOn(s, st, c) {
+		return none, err
+	}
+	if c.State != cases.Waiting { // it may have been handed on again since it was listed
+		last, err := t.Tx.Claim(c.ID, c.Claim)
+		if err != nil || last.Worker == w {
+			return none, err
+		}
+	}
+	if err := d.barred(t, w, c); fault.Is(err, "own-affair") {
+		return none, nil
+	} else if err != nil {
+		return none, err
+	}
+	return c, nil
 }
 
 // Claim claims a case by its identifier. That is for leads, for the last holder, and for those
@@ -184,7 +204,7 @@ func (d *Room) Claim(ctx context.Context, by kernel.Caller, id string) (Taken, e
 // byName refuses a claim by identifier of somebody who is neither a lead, nor the last holder,
 // nor asked.
 func (d *Room) byName(t *kernel.Tx, st workforce.Standing, w workforce.WorkerID, c cases.Case) error {
-	if st.Has(workforce.Lead) || c.Turn == w || c.By == w || c.State == cases.Asked || c.State == cases.Claimed && c.Holder == w {
+	if st.Has(workforce.Lead) || c.Turn == w || c.By == w || c.State == cases.Asked && c.For(false, st.Has(workforce.Specialist)) || c.State == cases.Claimed && c.Holder == w {
 		return nil
 	}
 	if c.Claim > 0 {
@@ -223,13 +243,16 @@ func (d *Room) claim(t *kernel.Tx, queues *cases.QueueSet, by kernel.Caller, st 
 	if asked {
 		t.InsertMove(store.Move{Case: c.ID, Version: next.Version, Move: "claimed", Worker: by.Worker, Time: t.Now()})
 	}
-	t.OpenedCase(c.ID, by.Worker, t.Now(), "claim")
+	t.OpenedCase(c.ID, by.Worker, t.Now(), string(SawByClaim))
 	t.Signal(caseSignal(c.ID))
 	return next, claim, nil
 }
 
 // mayClaim refuses a claim of somebody who holds as many as one may.
 func (d *Room) mayClaim(t *kernel.Tx, w workforce.WorkerID) error {
+	if err := t.LockOwn(w); err != nil {
+		return err
+	}
 	live, err := t.LiveClaims(w)
 	if err != nil {
 		return err
@@ -256,6 +279,7 @@ func (d *Room) show(ctx context.Context, by kernel.Caller, c cases.Case, claim c
 		return out, err
 	}
 	reader := s.People.Standing(by.Worker, d.desk.Now())
+	out.Case = told(s, reader, c)
 	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		var err error
 		if out.Drafts, err = stx.CaseDrafts(c.ID); err != nil {
@@ -290,9 +314,13 @@ func (d *Room) show(ctx context.Context, by kernel.Caller, c cases.Case, claim c
 	}); err != nil {
 		return out, err
 	}
-	if kept {
+	if kept { // in another window, or since an answer was lost
+		if err := d.keepOpened(ctx, by, c, SawByClaim); err != nil {
+			return Taken{}, err
+		}
 		return out, nil
 	}
+	tier := tierOf(s, c, out.Shown.Seen)
 	body := canonical.MustMarshal(out.Shown)
 	out.Document = canonical.Sum(body)
 	err = d.desk.Store.Write(ctx, func(stx *store.Tx) error {
@@ -302,12 +330,21 @@ func (d *Room) show(ctx context.Context, by kernel.Caller, c cases.Case, claim c
 			}
 			return err
 		}
+		// What must be entered of a claim is committed with what the claim shows.
+		switch {
+		case out.Renewed:
+			if err := d.openedAs(stx, by, c, SawByClaim, tier); err != nil {
+				return err
+			}
+		case tier != actions.Standard:
+			enterRead(stx, by, c, entry.CaseRead{How: string(SawByClaim), Tier: tier})
+		}
 		stx.ShowClaim(c.ID, claim.Number, out.Document, body, stx.Now())
 		stx.Record(ledger.DocumentDraft{Sort: ledger.OpeningDocument, ID: openingID(c.ID, claim.Number, c.Version), Data: cases.OpeningData{Case: c.ID, Claim: claim.Number, Document: out.Document, Version: c.Version, Worker: by.Worker}})
 		return nil
 	})
 	if err != nil {
-		return out, err
+		return Taken{}, err
 	}
 	d.desk.Step(StepShown)
 	out.Claim.Document, out.Claim.Shown = out.Document, d.desk.TimeNow()
@@ -349,11 +386,12 @@ func (d *Room) Extend(ctx context.Context, by kernel.Caller, id string, number, 
 			return nil
 		}, nil
 	})
-	return out, err
+	return d.toldTo(by, out), err
 }
 
 // KeepDraft keeps what the caller has written on a case and not handed in; empty: nothing is
-// kept any more. It needs no live claim, so that nothing is lost when a lease ends.
+// kept any more. It needs no live claim, so that nothing is lost when a lease ends;
+// but the caller had a claim of the case, since the next holder reads the draft.
 func (d *Room) KeepDraft(ctx context.Context, by kernel.Caller, id string, body []byte) error {
 	if len(body) > 64<<10 {
 		return fault.New(fault.TooLarge, "too-large", "A draft has at most 64 KiB.")
@@ -368,8 +406,19 @@ func (d *Room) KeepDraft(ctx context.Context, by kernel.Caller, id string, body 
 			if err != nil {
 				return err
 			}
-			if !d.worksOn(s, st, c) {
+			if !d.worksOn(s, st, c) && c.Holder != by.Worker {
 				return store.NoCase(id)
+			}
+			// The next holder reads what is kept here.
+			had, err := t.HadClaim(id, by.Worker)
+			if err != nil {
+				return err
+			}
+			if !had {
+				return fault.New(fault.Conflict, "claim-ended", "The case %s was never with you. Drafts are of those who work on it: take a case with `countersign case next`.", id)
+			}
+			if err := d.barred(t, by.Worker, c); err != nil {
+				return err
 			}
 			t.KeepDraft(store.CaseDraft{Case: id, Worker: by.Worker, Body: body, Updated: t.Now()})
 			return nil
@@ -411,7 +460,7 @@ func (d *Room) write(ctx context.Context, by kernel.Caller, what, id string, num
 			return nil
 		}, nil
 	})
-	return out, err
+	return d.toldTo(by, out), err
 }
 
 // moved stores a case after a move, with its row of history, and ends its claim unless it is

@@ -41,6 +41,16 @@ func (d *Room) resumed(t *kernel.Tx, c *cases.Case) (bool, error) {
 	return true, nil
 }
 
+// graver lets the promise of a case go on that became one of the highest severity while somebody
+// was asked about it: such a promise waits for nobody.
+func (d *Room) graver(t *kernel.Tx, before, after cases.Case) error {
+	if before.Grave() || !after.Grave() || after.State != cases.Asked {
+		return nil
+	}
+	_, err := t.ResumeClock(after.ID, store.PromiseClock, t.Now())
+	return err
+}
+
 // sweepClocks marks the clocks as missed whose time is over, and raises one alarm for each
 // queue that missed promises.
 func (d *Room) sweepClocks(ctx context.Context) error {

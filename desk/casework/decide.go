@@ -72,6 +72,9 @@ func (d *Room) DraftDecision(ctx context.Context, by kernel.Caller, id string, j
 	if err := c.Moved(j.Version); err != nil {
 		return Drafted{}, err
 	}
+	if err := d.Unedited(ctx, c); err != nil {
+		return Drafted{}, err
+	}
 	out := Drafted{}
 	v := acts.Verdict{Case: c.ID, Version: c.Version, Claim: j.Claim, Subject: c.Subject, Evidence: claim.Document, Language: j.Language, Opened: sorted(j.Opened), Verdict: j.Verdict,
 		Reasons: j.Reasons, Key: j.Key, Session: j.Session, Scores: []actions.Score{}}
@@ -95,12 +98,16 @@ func (d *Room) DraftDecision(ctx context.Context, by kernel.Caller, id string, j
 	if err := d.fits(j, len(wishes)); err != nil {
 		return Drafted{}, err
 	}
-	out.Departs = j.Verdict == actions.CaseViolation && departs(out.Usual, wishes)
-	if out.Departs && strings.TrimSpace(j.Reasons) == "" {
-		return Drafted{}, fault.New(fault.Invalid, "reason-needed", "These are not the usual measures of rule %d (%s). Say why you depart from them, with --reason.", j.Rule, describeUsual(out.Usual))
-	}
 	if out.Decision, out.Measures, err = d.acts.DraftMeasures(ctx, by, v, wishes); err != nil {
 		return Drafted{}, err
+	}
+	var asked []actions.Action
+	for _, m := range out.Measures {
+		asked = append(asked, m.Action)
+	}
+	out.Departs = j.Verdict == actions.CaseViolation && departs(out.Usual, asked, c.Subject.ID)
+	if out.Departs && strings.TrimSpace(j.Reasons) == "" {
+		return Drafted{}, fault.New(fault.Invalid, "reason-needed", "These are not the usual measures of rule %d (%s). Say why you depart from them, with --reason.", j.Rule, describeUsual(out.Usual))
 	}
 	return out, nil
 }
@@ -152,24 +159,29 @@ func (d *Room) fits(j Judgement, measures int) error {
 
 // wishes returns the measures that a judgement asks for, and the usual ones of its rule.
 func (d *Room) wishes(ctx context.Context, s *proof.State, c cases.Case, rule *cases.Rule, j Judgement) (wishes []acts.Wish, usual []cases.Measure, err error) {
-	reading, err := d.desk.Read(ctx, s, c.Subject.String())
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := d.saw(ctx, c, reading); err != nil {
+	of, account, gone := c.Of, c.Owner, false
+	switch reading, err := d.desk.Read(ctx, s, c.Subject.String()); {
+	case err == nil:
+		of, account = reading.Sort, reading.Account()
+		if err := d.saw(ctx, c, reading); err != nil {
+			return nil, nil, err
+		}
+	case fault.Is(err, "no-such-subject") && of != "":
+		gone = true // since it was copied; its account can still be acted on
+	default:
 		return nil, nil, err
 	}
 	var strikes map[int64]int64
 	if err := d.desk.Store.ReadOne(ctx, func(stx *store.Tx) (err error) {
-		strikes, err = stx.Strikes(c.Subject.Platform, reading.Account(), d.desk.TimeNow())
+		strikes, err = stx.Strikes(c.Subject.Platform, account, d.desk.TimeNow())
 		return err
 	}); err != nil {
 		return nil, nil, err
 	}
-	usual = rule.UsualFor(reading.Sort, strikes[rule.Number])
+	usual = rule.UsualFor(of, strikes[rule.Number])
 	reason := rule.Reason.In(c.Language)
 	owner := ""
-	if account := reading.Account(); account != "" {
+	if account != "" {
 		owner = platform.Subject{Platform: c.Subject.Platform, ID: account}.String()
 	}
 	wish := func(kind actions.Kind, value, subject string, until canonical.Time) (acts.Wish, error) {
@@ -179,11 +191,13 @@ func (d *Room) wishes(ctx context.Context, s *proof.State, c cases.Case, rule *c
 		}
 		switch {
 		case subject != "":
-		case spec.Sort == platform.Account && reading.Sort != platform.Account:
+		case spec.Sort == platform.Account && of != platform.Account:
 			if owner == "" {
 				return acts.Wish{}, fault.New(fault.Unsupported, "no-owner", "%s does not tell whose %s is, so that %s has no account to act on.", c.Subject.Platform, c.Subject, kind)
 			}
 			subject = owner
+		case gone:
+			return acts.Wish{}, fault.New(fault.NotFound, "no-such-subject", "%s is gone since it was copied, so that there is nothing left for %s to act on. Decide with measures on its account, or without any: --measure none.", c.Subject, kind)
 		default:
 			subject = c.Subject.String()
 		}
@@ -222,19 +236,39 @@ func category(r *cases.Rule) actions.Category {
 	return actions.CategoryRules
 }
 
-// departs reports whether measures are others than the usual ones, ends aside.
-func departs(usual []cases.Measure, asked []acts.Wish) bool {
-	key := func(k actions.Kind, value string) string { return string(k) + " " + value }
+// departs reports whether measures are others than the usual ones, ends aside. A measure on
+// something else than the case's subject and the account that owns it is none of the usual ones:
+// what was reported stays as it is.
+func departs(usual []cases.Measure, asked []actions.Action, subject string) bool {
+	key := func(k actions.Kind, value, on string) string { return string(k) + " " + value + " " + on }
 	var a, b []string
 	for _, m := range usual {
-		a = append(a, key(m.Kind, m.Value))
+		on := "subject"
+		if m.Owner {
+			on = "owner"
+		}
+		a = append(a, key(m.Kind, m.Value, on))
 	}
-	for _, w := range asked {
-		b = append(b, key(w.Kind, w.Value))
+	for _, m := range asked {
+		value, _ := m.Command.Layer.Label()
+		b = append(b, key(m.Kind, value, standsOn(m, subject)))
 	}
 	slices.Sort(a)
 	slices.Sort(b)
 	return !slices.Equal(a, b)
+}
+
+// standsOn says on what a measure of a case is: its "subject", the "owner" of that, or what else
+// the owner has. The executor has seen to it that an account is the owner's.
+func standsOn(m actions.Action, subject string) string {
+	spec, _ := actions.SpecOf(m.Kind)
+	switch {
+	case m.Subject.ID == subject:
+		return "subject"
+	case spec.Sort == platform.Account:
+		return "owner"
+	}
+	return m.Subject.ID
 }
 
 func describeUsual(usual []cases.Measure) string {
@@ -322,7 +356,12 @@ func (d *Room) Decide(ctx context.Context, by kernel.Caller, id string, v Verdic
 		if measures, err = d.acts.JudgeMeasures(ctx, s, by, v.Decision, now.Grave(), v.Measures); err != nil {
 			return nil, err
 		}
-		departing, less, strike, err := d.weighed(ctx, s, rules, now, v)
+		if len(v.Measures) > 0 { // without, nothing is done to what nobody has judged
+			if err := d.Unedited(ctx, now); err != nil {
+				return nil, err
+			}
+		}
+		weighs, err := d.weighed(ctx, s, rules, now, v)
 		if err != nil {
 			return nil, err
 		}
@@ -342,17 +381,17 @@ func (d *Room) Decide(ctx context.Context, by kernel.Caller, id string, v Verdic
 			if err := d.barred(t, by.Worker, held); err != nil {
 				return err
 			}
-			first, waits, err := d.second(t, s, by.Worker, held, c.Verdict, rule, departing)
+			first, waits, err := d.second(t, s, by.Worker, held, c.Verdict, rule, weighs.departs || weighs.less)
 			if err != nil {
 				return err
 			}
-			if cases.BuriesBy(c.Verdict) || less {
+			if cases.BuriesBy(c.Verdict) || weighs.less {
 				if err := d.bury(t, s, by, st, spent, string(c.Verdict), id); err != nil {
 					return err
 				}
 			}
 			out.ID = d.desk.IDs.New(cases.DecisionPrefix)
-			data := cases.DecisionData{Case: id, Claim: c.Claim, Departs: departing, Evidence: c.Evidence, Requests: []string{}, Rule: c.Rule.Rule(), Sessions: measures.Sessions, Signed: v.Decision.Signed, Verdict: c.Verdict, Version: c.Version}
+			data := cases.DecisionData{Case: id, Claim: c.Claim, Departs: weighs.departs, Evidence: c.Evidence, Requests: []string{}, Rule: c.Rule.Rule(), Sessions: measures.Sessions, Signed: v.Decision.Signed, Verdict: c.Verdict, Version: c.Version}
 			record := func() {
 				recorded = t.Record(ledger.DocumentDraft{Sort: ledger.DecisionDocument, ID: out.ID, Data: data, Sealed: []ledger.Opening{{Name: cases.FieldDecision, Value: canonical.MustMarshal(c)}, v.Decision.Reasons}})
 			}
@@ -370,7 +409,7 @@ func (d *Room) Decide(ctx context.Context, by kernel.Caller, id string, v Verdic
 			if err != nil {
 				return err
 			}
-			row := store.CaseDecision{ID: out.ID, Case: id, Version: c.Version, Claim: c.Claim, Worker: by.Worker, Verdict: string(c.Verdict), Rule: c.Rule.Number, Digest: c.Digest(), Document: c.Evidence, Departs: departing, Time: t.Now(), Requests: []string{}}
+			row := store.CaseDecision{ID: out.ID, Case: id, Version: c.Version, Claim: c.Claim, Worker: by.Worker, Verdict: string(c.Verdict), Rule: c.Rule.Number, Digest: c.Digest(), Document: c.Evidence, Departs: weighs.departs, Time: t.Now(), Requests: []string{}}
 			state := cases.Closed
 			for _, r := range out.Requests {
 				row.Requests = append(row.Requests, r.ID)
@@ -381,7 +420,7 @@ func (d *Room) Decide(ctx context.Context, by kernel.Caller, id string, v Verdic
 				}
 			}
 			t.InsertCaseDecision(row)
-			if strike != nil {
+			if strike := weighs.strike; strike != nil {
 				strike.Decision = out.ID
 				t.InsertStrike(*strike)
 			}
@@ -405,6 +444,7 @@ func (d *Room) Decide(ctx context.Context, by kernel.Caller, id string, v Verdic
 		d.desk.Step(kernel.StepRequested)
 		measures.Carry(out.Requests)
 	}
+	out.Case = d.toldTo(by, out.Case)
 	out.Promise, err = d.promise(*out.Document)
 	return out, err
 }
@@ -489,23 +529,30 @@ func (d *Room) judges(ctx context.Context, s *proof.State, rules *cases.RuleSet,
 	return nil
 }
 
-// weighed reports whether the measures of a decision depart from the usual ones of its rule,
-// and whether they are less than these,
-// and the strike that the decision adds; nil: none.
-func (d *Room) weighed(ctx context.Context, s *proof.State, rules *cases.RuleSet, c cases.Case, v Verdict) (departing, less bool, strike *store.Strike, err error) {
+// weight is what the desk works out of a decision before it is made.
+type weight struct {
+	departs bool // from the usual measures of its rule
+	// less says that its measures are less than these or, in a case of the highest severity, less
+	// than those of each rule for a reason for which it was reported.
+	less   bool
+	strike *store.Strike // that the decision adds; nil: none
+}
+
+// weighed works out the weight of a decision.
+func (d *Room) weighed(ctx context.Context, s *proof.State, rules *cases.RuleSet, c cases.Case, v Verdict) (w weight, err error) {
 	decision := v.Decision.Decision
 	if decision.Verdict != actions.CaseViolation {
-		return false, false, nil, nil
+		return w, nil
 	}
 	rule, err := ruleNamed(rules, decision.Rule.Number)
 	if err != nil {
-		return false, false, nil, err
+		return w, err
 	}
 	owner, sort := c.Owner, c.Of
 	if owner == "" || sort == "" {
 		reading, err := d.desk.Read(ctx, s, c.Subject.String())
 		if err != nil {
-			return false, false, nil, err
+			return w, err
 		}
 		owner, sort = reading.Account(), reading.Sort
 	}
@@ -514,38 +561,41 @@ func (d *Room) weighed(ctx context.Context, s *proof.State, rules *cases.RuleSet
 		strikes, err = stx.Strikes(c.Subject.Platform, owner, d.desk.TimeNow())
 		return err
 	}); err != nil {
-		return false, false, nil, err
+		return w, err
 	}
-	var asked []acts.Wish
+	var asked []actions.Action
 	for _, m := range v.Measures {
-		value, _ := m.Action.Command.Layer.Label()
-		asked = append(asked, acts.Wish{Kind: m.Action.Kind, Value: value})
+		asked = append(asked, m.Action)
 	}
-	usual := rule.UsualFor(sort, strikes[rule.Number])
-	less = cases.Less(given(sort, v.Measures), usual)
-	departing = departs(usual, asked) || less
+	usual, got := rule.UsualFor(sort, strikes[rule.Number]), given(c.Subject.ID, v.Measures)
+	w.less = cases.Less(got, usual)
+	w.departs = departs(usual, asked, c.Subject.ID) || w.less
+	w.less = w.less || c.Grave() && rules.Milder(c.Reasons, got, sort, strikes)
 	var reasons string
 	if err := canonical.Unmarshal(v.Decision.Reasons.Value, &reasons); err != nil {
-		return false, false, nil, fault.New(fault.Invalid, "bad-decision", "The reasons are not a text.").Because(err)
+		return w, fault.New(fault.Invalid, "bad-decision", "The reasons are not a text.").Because(err)
 	}
-	if departing && strings.TrimSpace(reasons) == "" {
-		return true, less, nil, fault.New(fault.Invalid, "reason-needed", "These are not the usual measures of rule %d. Say why you depart from them, with --reason.", rule.Number)
+	if w.departs && strings.TrimSpace(reasons) == "" {
+		return w, fault.New(fault.Invalid, "reason-needed", "These are not the usual measures of rule %d. Say why you depart from them, with --reason.", rule.Number)
 	}
-	if owner == "" {
-		return departing, less, nil, nil
+	if owner != "" {
+		now := d.desk.TimeNow()
+		w.strike = &store.Strike{Platform: c.Subject.Platform, Account: owner, Rule: rule.Number, Time: now, Expires: canonical.At(now.Add(StrikeLife))}
 	}
-	now := d.desk.TimeNow()
-	return departing, less, &store.Strike{Platform: c.Subject.Platform, Account: owner, Rule: rule.Number, Time: now, Expires: canonical.At(now.Add(StrikeLife))}, nil
+	return w, nil
 }
 
-// given returns the measures that are asked for in a case about a sort of subject, as a rule
-// writes them.
-func given(sort platform.Sort, all []acts.Submission) []cases.Measure {
+// given returns the measures that are asked for on a case's subject and on the account that owns
+// it, as a rule writes them.
+func given(subject string, all []acts.Submission) []cases.Measure {
 	out := make([]cases.Measure, 0, len(all))
 	for _, m := range all {
-		spec, _ := actions.SpecOf(m.Action.Kind)
+		on := standsOn(m.Action, subject)
+		if on != "subject" && on != "owner" {
+			continue
+		}
 		value, _ := m.Action.Command.Layer.Label()
-		one := cases.Measure{Kind: m.Action.Kind, Value: value, Owner: sort == platform.Content && spec.Sort == platform.Account}
+		one := cases.Measure{Kind: m.Action.Kind, Value: value, Owner: on == "owner"}
 		if !m.Action.Until.IsZero() {
 			// What was drafted a moment before it was signed is not shorter by a day.
 			const day = 24 * time.Hour
@@ -612,10 +662,14 @@ func (d *Room) settle(ctx context.Context, id string) error {
 				if next, err = d.reopened(t, queues, "", c, next, detail); err != nil {
 					return err
 				}
-				t.EndStrike(last.ID, t.Now()) // the decision that comes now counts, if it is a violation
+				// The decision is not carried out: its promise is not kept, and its strike is none.
+				t.UnmeetClock(c.ID, store.PromiseClock)
+				t.MoveClock(c.ID, store.PromiseClock, next.Due)
+				t.EndStrike(last.ID, t.Now())
 				d.moved(t, "", next, "your-turn", detail)
 			case !open:
-				d.moved(t, "", c.To(cases.Closed, t.Now()), "closed", nil)
+				t.CloseCase(c.ID, t.Now())
+				t.Signal(caseSignal(c.ID))
 			}
 			return nil
 		}, nil

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -51,6 +52,8 @@ type EvidenceConfig struct {
 	// Matched, if set, returns what is called in the transaction that finds a picture of an
 	// evidence on a hash list, once for each evidence.
 	Matched func(ctx context.Context, s *proof.State) (func(t *kernel.Tx, e store.Evidence, list string) error, error)
+	// Opened keeps, in a change, that somebody gets to see a case.
+	Opened func(stx *store.Tx, by kernel.Caller, c cases.Case, how How) error
 	// Patience is how long a platform that does not answer is asked again; 0: a week.
 	Patience time.Duration
 	// Fresh is for how long a copy stands for the reports of its case that come after it; 0: a
@@ -114,40 +117,98 @@ type Wanted struct {
 	Asked bool
 }
 
-// Keep acknowledges evidence in the transaction of its report, and has it copied. A case
+// Keep acknowledges evidence in the transaction of its reports, and has it copied. A case
 // whose evidence is still to be copied, or was copied just now, needs no other copy: a thousand
 // reports in a minute ask the platform once.
-func (d *Evidence) Keep(t *kernel.Tx, w Wanted) error {
-	if w.Asked {
-		if !w.Media {
-			t.StopMedia(w.Case)
-		}
-		return nil
-	}
-	if !w.First {
-		if !w.Media {
-			t.StopMedia(w.Case)
-		}
-		newest, err := t.NewestEvidence(w.Case, 1)
+func (d *Evidence) Keep(t *kernel.Tx, all ...Wanted) error {
+	var asked []store.Evidence
+	for _, w := range all {
+		wanted, err := d.wanted(t, w)
 		if err != nil {
 			return err
 		}
-		if len(newest) > 0 && (newest[0].State == cases.EvidencePending || t.Now().Sub(newest[0].Copied.Time) < d.c.Fresh) {
-			return nil
+		media := store.CopyMedia
+		if !w.Media {
+			media = store.NoMedia
+		}
+		if wanted {
+			asked = append(asked, d.asked(t, w, media))
 		}
 	}
-	media := store.CopyMedia
-	if !w.Media {
-		media = store.NoMedia
-	}
-	return d.ask(t, w, media)
+	return d.ask(t, asked...)
 }
 
-func (d *Evidence) ask(t *kernel.Tx, w Wanted, media store.Media) error {
-	e := store.Evidence{ID: d.desk.IDs.New(cases.EvidencePrefix), Case: w.Case, Report: w.Report, Subject: platform.Subject{Platform: w.Subject.Platform, ID: w.Subject.ID},
+// wanted reports whether the evidence that a report asks for is to be copied, and stops the
+// copying of media where the report says so.
+func (d *Evidence) wanted(t *kernel.Tx, w Wanted) (bool, error) {
+	if !w.Media && (w.Asked || !w.First) {
+		t.StopMedia(w.Case)
+	}
+	if w.Asked || w.First {
+		return !w.Asked, nil
+	}
+	newest, err := t.NewestEvidence(w.Case, 1)
+	return len(newest) == 0 || newest[0].State != cases.EvidencePending && t.Now().Sub(newest[0].Copied.Time) >= d.c.Fresh, err
+}
+
+func (d *Evidence) asked(t *kernel.Tx, w Wanted, media store.Media) store.Evidence {
+	return store.Evidence{ID: d.desk.IDs.New(cases.EvidencePrefix), Case: w.Case, Report: w.Report, Subject: platform.Subject{Platform: w.Subject.Platform, ID: w.Subject.ID},
 		State: cases.EvidencePending, Media: media, Told: w.Told, At: t.Now()}
-	t.InsertEvidence(e)
-	return jobs.Enqueue(t.Tx.Tx, copyJob{e.ID}, e.At, e.ID)
+}
+
+func (d *Evidence) ask(t *kernel.Tx, all ...store.Evidence) error {
+	work := map[string]copyJob{}
+	for _, e := range all {
+		work[e.ID] = copyJob{e.ID}
+	}
+	t.InsertEvidence(all...)
+	return jobs.EnqueueNew(t.Tx.Tx, t.Now(), work)
+}
+
+// Unedited refuses to go on with a case whose subject shows something else now than what the
+// desk has copied of it. What it shows now is copied anew, which is news for the case. If there
+// is no copy to compare with, or the platform does not answer, nobody can tell, and the work goes on.
+// So it does when the subject is edited again and again: its author keeps nobody from deciding on
+// what was shown.
+func (d *Evidence) Unedited(ctx context.Context, c cases.Case) error {
+	var newest []store.Evidence
+	if err := d.desk.Store.ReadOne(ctx, func(stx *store.Tx) (err error) {
+		newest, err = stx.NewestEvidence(c.ID, maxEdits+1)
+		return err
+	}); err != nil || len(newest) > maxEdits && d.desk.Now().Sub(newest[maxEdits].At.Time) < time.Hour {
+		return err
+	}
+	copied := slices.IndexFunc(newest, func(e store.Evidence) bool { return e.State == cases.EvidenceCopied && !e.Content.IsZero() })
+	if copied < 0 {
+		return nil
+	}
+	now, err := d.desk.Executor.Evidence(ctx, newest[copied].Subject)
+	if err != nil || cases.ContentDigest(now) == newest[copied].Content {
+		return nil
+	}
+	if err := d.desk.TryChange(ctx, func(*proof.State) (func(*kernel.Tx) error, error) {
+		return func(t *kernel.Tx) error {
+			last, err := t.NewestEvidence(c.ID, 1)
+			if err != nil || len(last) == 0 || last[0].ID != newest[copied].ID {
+				return err // it is copied anew already
+			}
+			return d.ask(t, d.asked(t, Wanted{Case: c.ID, Subject: c.Subject}, mediaOf(c)))
+		}, nil
+	}); err != nil {
+		return err
+	}
+	return fault.New(fault.Conflict, "content-edited", "What %s shows was edited since it was shown to you. The desk copies it anew; look at it in a moment, and decide again: `countersign case show %s`.", c.Subject, c.ID)
+}
+
+// maxEdits is how many edits within an hour keep a decision waiting.
+const maxEdits = 3
+
+// mediaOf says what becomes of the media of a case's subject.
+func mediaOf(c cases.Case) store.Media {
+	if c.ChildSafety() {
+		return store.NoMedia
+	}
+	return store.CopyMedia
 }
 
 // copy copies one evidence, as far as it was not copied before.
@@ -465,15 +526,26 @@ const maxKept = 20
 
 // EvidenceOf returns the newest evidences of a case that the caller may read, newest first.
 func (d *Evidence) EvidenceOf(ctx context.Context, by kernel.Caller, caseID string) ([]Kept, error) {
-	if _, _, _, err := d.c.Load(ctx, by, caseID); err != nil {
+	_, _, c, err := d.c.Load(ctx, by, caseID)
+	if err != nil {
 		return nil, err
 	}
 	var kept []Kept
-	err := d.desk.Store.Read(ctx, func(stx *store.Tx) (err error) {
+	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) (err error) {
 		kept, err = KeptIn(stx, caseID)
 		return err
-	})
-	return kept, err
+	}); err != nil {
+		return nil, err
+	}
+	if err := d.keepOpened(ctx, by, c, SawByEvidence); err != nil {
+		return nil, err
+	}
+	return kept, nil
+}
+
+// keepOpened keeps that somebody gets to see a case.
+func (d *Evidence) keepOpened(ctx context.Context, by kernel.Caller, c cases.Case, how How) error {
+	return d.desk.Store.Write(ctx, func(stx *store.Tx) error { return d.c.Opened(stx, by, c, how) })
 }
 
 // KeptIn returns the newest evidences of a case, newest first.
@@ -502,18 +574,24 @@ func KeptIn(stx *store.Tx, caseID string) (kept []Kept, err error) {
 
 // EvidenceDocument returns the bytes of a document of evidence of a case, which its digest names.
 func (d *Evidence) EvidenceDocument(ctx context.Context, by kernel.Caller, caseID string, digest canonical.Digest) (b []byte, err error) {
-	if _, _, _, err := d.c.Load(ctx, by, caseID); err != nil {
+	_, _, c, err := d.c.Load(ctx, by, caseID)
+	if err != nil {
 		return nil, err
 	}
-	err = d.desk.Store.Read(ctx, func(stx *store.Tx) error {
+	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		e, err := stx.EvidenceOfDocument(caseID, digest)
 		if err != nil {
 			return err
 		}
 		b, err = stx.EvidenceText(e.Document)
 		return err
-	})
-	return b, err
+	}); err != nil {
+		return nil, err
+	}
+	if err := d.keepOpened(ctx, by, c, SawByEvidence); err != nil {
+		return nil, err
+	}
+	return b, nil
 }
 
 // EvidenceNow reads what the subject of a case shows now, through the executor, for somebody
@@ -523,7 +601,14 @@ func (d *Evidence) EvidenceNow(ctx context.Context, by kernel.Caller, caseID str
 	if err != nil {
 		return platform.Evidence{}, err
 	}
-	return d.desk.Executor.Evidence(ctx, platform.Subject{Platform: c.Subject.Platform, ID: c.Subject.ID})
+	now, err := d.desk.Executor.Evidence(ctx, platform.Subject{Platform: c.Subject.Platform, ID: c.Subject.ID})
+	if err != nil {
+		return platform.Evidence{}, err
+	}
+	if err := d.keepOpened(ctx, by, c, SawByNow); err != nil {
+		return platform.Evidence{}, err
+	}
+	return now, nil
 }
 
 // Media says what the copying of an evidence does with pictures.
@@ -554,7 +639,7 @@ func (d *Evidence) OpenPicture(ctx context.Context, by kernel.Caller, caseID str
 	}
 	var file PictureFile
 	err := d.desk.Change(ctx, by, "open a picture", func(s *proof.State) (func(*kernel.Tx) error, error) {
-		p, err := d.picture(ctx, by, s, caseID, digest, SeeMedia)
+		p, c, err := d.picture(ctx, by, caseID, digest, SeeMedia)
 		if err != nil {
 			return nil, err
 		}
@@ -567,7 +652,7 @@ func (d *Evidence) OpenPicture(ctx context.Context, by kernel.Caller, caseID str
 		file.Picture = p
 		return func(t *kernel.Tx) error {
 			t.OpenPicture(store.PictureOpening{ID: d.desk.IDs.New("opn"), Digest: digest, Case: caseID, Worker: by.Worker, Reason: why, Time: t.Now()})
-			return nil
+			return d.c.Opened(t.Tx, by, c, SawByPicture)
 		}, nil
 	})
 	if err != nil {
@@ -581,13 +666,13 @@ func (d *Evidence) OpenPicture(ctx context.Context, by kernel.Caller, caseID str
 }
 
 // picture returns the row of a picture in the evidence of a case that the caller may use so.
-func (d *Evidence) picture(ctx context.Context, by kernel.Caller, _ *proof.State, caseID string, digest canonical.Digest, use MediaUse) (p store.Picture, err error) {
+func (d *Evidence) picture(ctx context.Context, by kernel.Caller, caseID string, digest canonical.Digest, use MediaUse) (p store.Picture, c cases.Case, err error) {
 	s, st, c, err := d.c.Load(ctx, by, caseID)
 	if err != nil {
-		return p, err
+		return p, c, err
 	}
 	if err := d.c.MaySee(s, st, c, use); err != nil {
-		return p, err
+		return p, c, err
 	}
 	err = d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		of, err := stx.PictureOf(caseID, digest)
@@ -603,7 +688,7 @@ func (d *Evidence) picture(ctx context.Context, by kernel.Caller, _ *proof.State
 		}
 		return err
 	})
-	return p, err
+	return p, c, err
 }
 
 // RemovePicture removes the bytes of a picture of a case, by the signed press of somebody who
@@ -612,7 +697,7 @@ func (d *Evidence) picture(ctx context.Context, by kernel.Caller, _ *proof.State
 func (d *Evidence) RemovePicture(ctx context.Context, by kernel.Caller, caseID string, digest canonical.Digest, why string, deed actions.SaltedDeed) (store.Picture, error) {
 	var removed store.Picture
 	err := d.desk.Change(ctx, by, "remove a picture", func(s *proof.State) (func(*kernel.Tx) error, error) {
-		p, err := d.picture(ctx, by, s, caseID, digest, RemoveMedia)
+		p, _, err := d.picture(ctx, by, caseID, digest, RemoveMedia)
 		if err != nil {
 			return nil, err
 		}
@@ -665,7 +750,7 @@ func (d *Evidence) ReleaseMedia(ctx context.Context, by kernel.Caller, caseID st
 			return nil, err
 		}
 		return func(t *kernel.Tx) error {
-			if err := d.ask(t, Wanted{Case: caseID, Subject: c.Subject}, media); err != nil {
+			if err := d.ask(t, d.asked(t, Wanted{Case: caseID, Subject: c.Subject}, media)); err != nil {
 				return err
 			}
 			return d.once(t, deed, cases.DeedData{Case: caseID, Deed: deed.SignedDeed()}, sealed)

@@ -76,6 +76,7 @@ func (d *Room) Find(ctx context.Context, by kernel.Caller, report cases.Report) 
 	if err != nil {
 		return Received{}, err
 	}
+	all[0].Case = d.toldTo(by, all[0].Case)
 	return all[0], all[0].Err
 }
 
@@ -143,6 +144,7 @@ func (d *Room) intake(ctx context.Context, from Origin, reports []cases.Report) 
 				}
 			}
 			m.write(t)
+			var wanted []Wanted
 			for i := range recorded {
 				if recorded[i] == nil {
 					continue
@@ -150,11 +152,9 @@ func (d *Room) intake(ctx context.Context, from Origin, reports []cases.Report) 
 				c := m.open[subjectOf(ready[i])]
 				w := wants(c.Case, out[i].Report, ready[i], c.opened)
 				w.Asked, c.asked = c.asked, true
-				if err := d.Keep(t, w); err != nil {
-					return err
-				}
+				wanted = append(wanted, w)
 			}
-			return nil
+			return d.Keep(t, wanted...)
 		}, nil
 	})
 	if err != nil {
@@ -224,8 +224,30 @@ func (d *Room) resolved(ctx context.Context, s *proof.State, from Origin, r case
 			return r, err
 		}
 		r.Subject = reading.Subject
+		return r, nil
 	}
-	return r, nil
+	return r, d.there(ctx, s, from, r)
+}
+
+// there refuses an own finding about a subject that the platform does not have, since nobody
+// could work on its case. What a program reports is taken: it told what was there. The same
+// finding again gets its first answer, whatever became of the subject.
+func (d *Room) there(ctx context.Context, s *proof.State, from Origin, r cases.Report) error {
+	if from.Worker == "" {
+		return nil
+	}
+	var known map[string]store.Report
+	if err := d.desk.Store.ReadOne(ctx, func(stx *store.Tx) (err error) {
+		known, err = stx.ReportsBy(from.name(), []string{r.ExternalID})
+		return err
+	}); err != nil || len(known) > 0 {
+		return err
+	}
+	reading, err := d.desk.Read(ctx, s, platform.Subject{Platform: r.Subject.Platform, ID: r.Subject.ID}.String())
+	if err == nil && reading.State.Status == platform.Deleted {
+		err = fault.New(fault.NotFound, "no-such-subject", "%s is deleted, so there is nothing that a case about it could lead to.", reading.Subject)
+	}
+	return err
 }
 
 func contains(all []string, one string) bool {
@@ -261,6 +283,8 @@ type metCase struct {
 	news   bool // something else than its counters has changed
 	listed bool // among those to be written
 	asked  bool // the call has asked for its evidence
+	// answered says that the case is held, and that nobody has reported in it since its decision.
+	answered bool
 }
 
 // meet reads what reports meet. Reports that are refused by themselves are not asked for;
@@ -289,7 +313,15 @@ func (d *Room) meet(t *kernel.Tx, from Origin, reports []cases.Report, out []Rec
 			return nil, err
 		}
 		for id, c := range open {
-			m.open[subject{platform, id}] = &metCase{Case: c}
+			one := &metCase{Case: c}
+			if c.State == cases.Held {
+				since, err := t.ReportedSinceDecision(c.ID)
+				if err != nil {
+					return nil, err
+				}
+				one.answered = !since
+			}
+			m.open[subject{platform, id}] = one
 			ids = append(ids, c.ID)
 		}
 	}
@@ -363,11 +395,15 @@ func (d *Room) take(t *kernel.Tx, m *met, s *proof.State, rules *cases.RuleSet, 
 	switch {
 	case !open:
 		c.Case = c.Placed(queues, s.Queues.Digest)
-	case !before.SameFacts(c.Case):
-		// A new reason, a higher severity or a known language is news for whoever judges.
-		c.news = true
+	case !before.SameFacts(c.Case) || c.answered:
+		// A new reason, a higher severity or a known language is news for whoever judges, and so
+		// is the first report that a decision of which a measure is held could not know.
+		c.news, c.answered = true, false
 		c.Version++
-		c.Case = c.Placed(queues, s.Queues.Digest)
+		c.Case = c.Woken().Placed(queues, s.Queues.Digest)
+		if err := d.graver(t, before, c.Case); err != nil {
+			return nil, err
+		}
 		m.moves = append(m.moves, store.Move{Case: c.ID, Version: c.Version, Move: "reported", Time: now, Detail: canonical.MustMarshal(map[string]any{"reason": reason, "report": row.ID})})
 	}
 	if !c.listed {
@@ -384,10 +420,13 @@ func (d *Room) take(t *kernel.Tx, m *met, s *proof.State, rules *cases.RuleSet, 
 		Sealed: []ledger.Opening{{Name: cases.FieldReport, Value: canonical.MustMarshal(sealed)}, {Name: cases.FieldReporter, Value: canonical.MustMarshal(r.Reporter)}}}, nil
 }
 
+// workerOrigin begins the names of origins that are workers.
+const workerOrigin = "@"
+
 // name is the name under which the origin's reports are told apart.
 func (o Origin) name() string {
 	if o.Program == "" {
-		return "@" + string(o.Worker)
+		return workerOrigin + string(o.Worker)
 	}
 	return o.Program
 }

@@ -77,7 +77,7 @@ func (d *Room) Do(ctx context.Context, by kernel.Caller, caseID string, claim in
 			return err
 		}, nil
 	})
-	return out, err
+	return d.toldTo(by, out), err
 }
 
 // done returns the case on which exactly this deed was done before, by the caller.
@@ -170,6 +170,11 @@ func (h *hand) do(t *kernel.Tx, caseID string) (cases.Case, error) {
 		}
 		next, name = c.Skip(first, now), "skipped"
 	case actions.DeedAsk:
+		if h.order.Role == cases.AskSpecialist {
+			if why := h.room.noSpecialist(h.s, c, h.by.Worker); why != "" {
+				return c, fault.New(fault.Conflict, "no-specialist", "The question would reach nobody. %s Until then a lead decides what to do: `countersign case escalate %s --question TEXT`.", why, c.ID)
+			}
+		}
 		next, name = c.Ask(h.order, now), "asked"
 		detail["whom"] = next.Escalate
 		if !c.Grave() { // the promise of the most severe cases waits for nobody
@@ -293,7 +298,7 @@ func (h *hand) language(t *kernel.Tx, c cases.Case) (cases.Case, error) {
 		return c, fault.New(fault.Conflict, "wrong-state", "The language of the case %s is %s already.", c.ID, c.Language)
 	}
 	next := c
-	next.Language = h.order.Language
+	next.Language, next.LanguageTold = h.order.Language, true
 	next = next.Placed(h.queues, h.s.Queues.Digest)
 	t.MoveClock(c.ID, store.PromiseClock, next.Due)
 	if next.Queue != c.Queue && !h.room.worksOn(h.s, h.st, next) {
@@ -359,6 +364,9 @@ func (h *hand) merge(t *kernel.Tx, caseID string) (cases.Case, error) {
 	merged, joined, err := young.Join(old, 0, now)
 	if err != nil {
 		return young, err
+	}
+	if h.order.Note == "" && !young.SameAccount(old) {
+		return young, fault.New(fault.Invalid, "reason-needed", "The cases %s and %s are about different accounts, as far as is known. Say why they are judged together, with --reason.", young.ID, old.ID)
 	}
 	for _, c := range both {
 		if err := d.barred(t, h.by.Worker, c); err != nil {
@@ -593,10 +601,12 @@ func (h *hand) split(t *kernel.Tx, caseID string) (cases.Case, error) {
 	left = left.Placed(h.queues, h.s.Queues.Digest)
 	next.Version++
 	next.Updated = now
-	if next.State == cases.Snoozed {
-		next.State, next.Until = cases.Waiting, canonical.Time{}
+	next = next.Woken().Placed(h.queues, h.s.Queues.Digest)
+	if target != "" {
+		if err := d.graver(t, locked[1], next); err != nil {
+			return c, err
+		}
 	}
-	next = next.Placed(h.queues, h.s.Queues.Digest)
 	if next, err = d.unbarred(t, next); err != nil {
 		return c, err
 	}

@@ -20,36 +20,54 @@ type evidence = Evidence
 
 // newEvidence makes the evidence of the room.
 func (d *Room) newEvidence() *Evidence {
-	return NewEvidence(d.desk, EvidenceConfig{Load: d.load, MaySee: d.maySee, Match: d.onList, Copied: d.copied, Matched: d.onListNow})
+	return NewEvidence(d.desk, EvidenceConfig{Load: d.load, MaySee: d.maySee, Match: d.onList, Copied: d.copied, Matched: d.onListNow, Opened: d.opened})
 }
 
 // wants is the evidence that a report asks for in its case.
 func wants(c cases.Case, row store.Report, r cases.Report, opened bool) Wanted {
-	return Wanted{Case: c.ID, Report: row.ID, Subject: r.Subject, Told: r.Evidence, Media: !childSafety(c), First: opened}
-}
-
-// childSafety reports whether somebody reported the case for a reason of child safety.
-func childSafety(c cases.Case) bool {
-	for _, r := range c.Reasons {
-		if r.Group() == cases.GroupChildSafety {
-			return true
-		}
-	}
-	return false
+	return Wanted{Case: c.ID, Report: row.ID, Subject: r.Subject, Told: r.Evidence, Media: !c.ChildSafety(), First: opened}
 }
 
 // maySee refuses the media of a case that is reported for a reason of child safety to everybody
 // but specialists, and lets nobody else say what becomes of them (law 17).
 func (d *Room) maySee(s *proof.State, st workforce.Standing, c cases.Case, use MediaUse) error {
-	if use == SeeMedia && !childSafety(c) || use == RemoveMedia && !childSafety(c) || d.specialist(s, st, c) {
+	if use != ReleaseMedia && !c.ChildSafety() || st.Has(workforce.Specialist) {
 		return nil
 	}
-	return fault.New(fault.Forbidden, "media-withheld", "The case %s is reported for a reason of child safety: only trained specialists see its pictures, and say what becomes of them. Ask one: `countersign case ask %s --specialist --question TEXT`.", c.ID, c.ID)
+	return fault.New(fault.Forbidden, "media-withheld", "The case %s is reported for a reason of child safety: only specialists, who are trained for it, see its pictures and say what becomes of them. %s", c.ID, d.askSpecialist(s, c))
 }
 
-// specialist reports whether the caller is trained for the media of cases of child safety.
-func (d *Room) specialist(_ *proof.State, st workforce.Standing, _ cases.Case) bool {
-	return st.Has(workforce.Lead)
+// askSpecialist says how to get at somebody who is trained for child safety and threats to
+// life, or what to do where nobody is.
+func (d *Room) askSpecialist(s *proof.State, c cases.Case) string {
+	if why := d.noSpecialist(s, c, ""); why != "" {
+		return why
+	}
+	return "Ask one: `countersign case ask " + c.ID + " --specialist --question TEXT`."
+}
+
+// noSpecialist says that nobody with the role of a specialist, but for one worker, may work on a
+// case now, and what to do about it; empty: somebody may.
+func (d *Room) noSpecialist(s *proof.State, c cases.Case, but workforce.WorkerID) string {
+	barred := 0
+	for _, w := range s.People.Sorted() {
+		st := s.People.Standing(w.Worker, d.desk.Now())
+		switch {
+		case w.Worker == but || !st.Engaged || !st.Has(workforce.Specialist):
+		case d.worksOn(s, st, c) && s.MayWork(w.Worker, st) == nil:
+			return ""
+		default:
+			barred++
+		}
+	}
+	const add = "Officers give the role to people who are trained: `countersign worker import FILE` with `specialist` in the column role, such as agent+specialist. Somebody who has been at this desk for 30 days works on such cases at once."
+	if barred > 0 {
+		return "The specialists of this desk may not work on the queue " + c.Queue + ": in their first 30 days, in notice and in their last days people work on no case of the highest severity. " + add
+	}
+	if but != "" {
+		return "Nobody else at this desk is a specialist. " + add
+	}
+	return "Nobody at this desk is a specialist. " + add
 }
 
 // onList says on which hash list in force a digest is: the first by name.
@@ -78,7 +96,14 @@ func (d *Room) news(ctx context.Context, s *proof.State) (func(t *kernel.Tx, id,
 		if err != nil || !c.State.Open() {
 			return err
 		}
+		before := c
 		c = change(c)
+		if c.Severity.Rank() > before.Severity.Rank() {
+			c = c.Woken()
+		}
+		if err := d.graver(t, before, c); err != nil {
+			return err
+		}
 		c.Version++
 		c.Updated = t.Now()
 		if queues != nil {
@@ -92,7 +117,7 @@ func (d *Room) news(ctx context.Context, s *proof.State) (func(t *kernel.Tx, id,
 }
 
 // copied gives a case what its evidence says: the language of the content by the platform's
-// word, which goes before a report's, and the account that it is about.
+// word, which goes before a report's and not before a worker's, and the account that it is about.
 func (d *Room) copied(ctx context.Context, s *proof.State) (func(*kernel.Tx, store.Evidence, cases.EvidenceDocument) error, error) {
 	tell, err := d.news(ctx, s)
 	if err != nil {
@@ -102,11 +127,14 @@ func (d *Room) copied(ctx context.Context, s *proof.State) (func(*kernel.Tx, sto
 		if doc.Read == nil && doc.Why != "no-such-subject" {
 			return nil // nobody knows more than before
 		}
+		if same, err := sameAsBefore(t.Tx, e, doc); err != nil || same {
+			return err
+		}
 		return tell(t, e.Case, "evidence", map[string]any{"evidence": e.ID, "document": e.Document, "state": e.State}, func(c cases.Case) cases.Case {
 			if doc.Read == nil {
 				return c
 			}
-			if cases.ValidLanguage(doc.Read.Language) {
+			if !c.LanguageTold && cases.ValidLanguage(doc.Read.Language) {
 				c.Language = doc.Read.Language
 			}
 			c.Of = doc.Read.Sort
@@ -116,6 +144,44 @@ func (d *Room) copied(ctx context.Context, s *proof.State) (func(*kernel.Tx, sto
 			return c
 		})
 	}, nil
+}
+
+// sameAsBefore reports whether an evidence shows what the one before it showed: then it is no news.
+// Otherwise whoever has a subject reported every minute would keep everybody from deciding. What
+// others write around the content is shown to the next holder and is no news for this one.
+func sameAsBefore(stx *store.Tx, e store.Evidence, doc cases.EvidenceDocument) (bool, error) {
+	last, ok, err := stx.CopiedBefore(e)
+	if err != nil || !ok {
+		return false, err
+	}
+	b, err := stx.EvidenceText(last.Document)
+	if err != nil {
+		return false, err
+	}
+	before, err := cases.ParseEvidence(b)
+	if err != nil {
+		return false, err
+	}
+	return canonical.DigestOf(sight(before)) == canonical.DigestOf(sight(doc)), nil
+}
+
+// sight is what an evidence says of its case.
+func sight(e cases.EvidenceDocument) any {
+	type seen struct {
+		Author   string                  `json:"author"`
+		Content  canonical.Digest        `json:"content"`
+		Language string                  `json:"language"`
+		Pictures []cases.EvidencePicture `json:"pictures"` // without how their digests came to be known
+		Why      string                  `json:"why"`
+	}
+	out := seen{Content: e.Content, Pictures: []cases.EvidencePicture{}, Why: e.Why}
+	for _, p := range e.Pictures {
+		out.Pictures = append(out.Pictures, cases.EvidencePicture{Digest: p.Digest, List: p.List, Name: p.Name, State: p.State})
+	}
+	if e.Read != nil {
+		out.Author, out.Language = e.Read.Author.ID, e.Read.Language
+	}
+	return out
 }
 
 // onListNow raises a case of which a picture is on a hash list to the highest severity.

@@ -58,6 +58,11 @@ func (d *Room) DeclareAccounts(ctx context.Context, by kernel.Caller, accounts [
 			if err != nil {
 				return err
 			}
+			if before, _, err := t.Declared(by.Worker); err != nil {
+				return err
+			} else if len(accounts) == 0 && before.Accounts > 0 && len(have) == 0 {
+				return fault.New(fault.Invalid, "bad-accounts", "You declared accounts of your own on %s, and they stay your own for ever: so you cannot declare that you have none.", before.Time)
+			}
 			if len(have) > 0 { // the same deed, handed in twice at once
 				out, _, err = t.Declared(by.Worker)
 				return err

@@ -3,6 +3,7 @@ package casework
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"countersign.dev/canonical"
 	"countersign.dev/cases"
@@ -41,8 +42,8 @@ func (d *Room) Case(ctx context.Context, by kernel.Caller, id string) (View, err
 	name := who(s, st)
 	if c.Holder != "" {
 		out.Holder = name(c.Holder)
-		out.Case.Holder = named(s, st, c.Holder)
 	}
+	out.Case = told(s, st, c)
 	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		var err error
 		if out.Shown, err = d.document(stx, rules, c); err != nil {
@@ -82,11 +83,29 @@ func (d *Room) Case(ctx context.Context, by kernel.Caller, id string) (View, err
 		if w := out.Moves[i].Worker; w != "" {
 			out.Moves[i].Worker = named(s, st, w)
 		}
+		if out.Moves[i].Detail, err = toldDetail(s, st, out.Moves[i].Detail); err != nil {
+			return View{}, err
+		}
 	}
-	return out, d.desk.Store.Write(ctx, func(stx *store.Tx) error {
-		stx.OpenedCase(id, by.Worker, stx.Now(), "read")
-		return nil
-	})
+	if err := d.keepOpened(ctx, by, c, SawByRead); err != nil {
+		return View{}, err
+	}
+	return out, nil
+}
+
+// toldDetail returns the detail of a move as somebody may read it: it may say to whom the case came
+// back.
+func toldDetail(s *proof.State, reader workforce.Standing, detail []byte) ([]byte, error) {
+	var all map[string]any
+	if err := canonical.Unmarshal(detail, &all); err != nil {
+		return nil, fmt.Errorf("the detail of a move is not as it was written: %w", err)
+	}
+	w, ok := all["worker"].(string)
+	if !ok || w == "" {
+		return detail, nil
+	}
+	all["worker"] = string(named(s, reader, workforce.WorkerID(w)))
+	return canonical.Marshal(all)
 }
 
 // named returns a worker's pseudonym within the reader's own vendor, and nothing of others
@@ -115,7 +134,7 @@ type Filter struct {
 	State   cases.State
 	Queue   string
 	Subject string // PLATFORM:ID
-	Mine    bool   // held by the caller, or coming back to the caller
+	Mine    bool   // held by the caller, coming back to the caller, or handed on by the caller and open
 	Cursor  string
 	Limit   int
 }
@@ -163,8 +182,21 @@ func (d *Room) Cases(ctx context.Context, by kernel.Caller, f Filter) ([]cases.C
 		}
 		q.Holder, q.Turn = "", by.Worker
 		back, err := stx.Cases(q)
+		if err != nil {
+			return err
+		}
 		all = append(all, back...)
-		return err
+		if f.State != cases.Claimed {
+			handed, err := stx.HandedOn(by.Worker, f.Cursor, limit+1)
+			if err != nil {
+				return err
+			}
+			all = append(all, handed...)
+		}
+		all = slices.DeleteFunc(all, func(c cases.Case) bool {
+			return f.State != "" && c.State != f.State || f.Queue != "" && c.Queue != f.Queue || q.Subject != "" && (c.Subject.ID != q.Subject || c.Subject.Platform != q.Platform)
+		})
+		return nil
 	}); err != nil {
 		return nil, "", err
 	}
@@ -173,15 +205,14 @@ func (d *Room) Cases(ctx context.Context, by kernel.Caller, f Filter) ([]cases.C
 		all = all[:limit]
 		next = all[limit-1].ID
 	}
-	for i := range all {
-		if all[i].Holder != "" {
-			all[i].Holder = named(s, st, all[i].Holder)
-		}
-		if all[i].Turn != "" {
-			all[i].Turn = named(s, st, all[i].Turn)
+	// A queue may hold cases that the caller may not know of: by their severity, or language.
+	out := []cases.Case{}
+	for _, c := range all {
+		if d.reads(s, st, by.Worker, c) || f.Mine {
+			out = append(out, told(s, st, c))
 		}
 	}
-	return all, next, nil
+	return out, next, nil
 }
 
 // readable returns the queues whose cases the caller may read.
@@ -254,7 +285,13 @@ func (d *Room) Now(ctx context.Context, by kernel.Caller, id string) (linkv1.Rea
 	if err != nil {
 		return linkv1.Reading{}, err
 	}
-	return reading, d.saw(ctx, c, reading)
+	if err := d.saw(ctx, c, reading); err != nil {
+		return linkv1.Reading{}, err
+	}
+	if err := d.keepOpened(ctx, by, c, SawByNow); err != nil {
+		return linkv1.Reading{}, err
+	}
+	return reading, nil
 }
 
 // saw keeps what a reading says of a case's subject: its state, its sort and its owner.
@@ -385,7 +422,13 @@ func (d *Room) ShownUnder(ctx context.Context, by kernel.Caller, digest canonica
 			return err
 		})
 	}
-	return body, err
+	if err != nil {
+		return nil, err
+	}
+	if err := d.audited(ctx, by, digest, body); err != nil {
+		return nil, err
+	}
+	return body, nil
 }
 
 // CaseReports returns what the desk's rows count, for those who read evidence and count anew:

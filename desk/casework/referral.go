@@ -53,7 +53,7 @@ type ReferredDocument struct {
 // ReferredReport is a report of the case.
 type ReferredReport struct {
 	ReferredDocument
-	Body   canonical.Digest `json:"body"`   // of the report as it was handed in
+	Body   canonical.Digest `json:"body"`   // of the report as it was handed in, without its reporter; empty: erased
 	Reason cases.Reason     `json:"reason"` // as the rule set maps it
 	Source string           `json:"source"`
 }
@@ -99,12 +99,25 @@ func (d *Room) ReferralExport(ctx context.Context, by kernel.Caller, id string) 
 		if err != nil {
 			return err
 		}
+		ids := make([]string, len(reports))
+		for i, r := range reports {
+			ids[i] = r.ID
+		}
+		told, err := stx.ReportsTold(ids, cases.FieldReport)
+		if err != nil {
+			return err
+		}
 		for _, r := range reports {
 			doc, err := referredDocument(stx, ledger.ReportDocument, r.ID)
 			if err != nil {
 				return err
 			}
-			out.Reports = append(out.Reports, ReferredReport{ReferredDocument: doc, Body: r.Body, Reason: r.Reason, Source: r.Source})
+			// The digest of the whole report would let somebody who has its words try out who wrote them.
+			var body canonical.Digest
+			if value, ok := told[r.ID]; ok {
+				body = canonical.Sum(value)
+			}
+			out.Reports = append(out.Reports, ReferredReport{ReferredDocument: doc, Body: body, Reason: r.Reason, Source: r.Source})
 		}
 		decisions, err := stx.CaseDecisions(id)
 		if err != nil {
@@ -125,10 +138,10 @@ func (d *Room) ReferralExport(ctx context.Context, by kernel.Caller, id string) 
 	}); err != nil {
 		return Referred{}, err
 	}
-	return out, d.desk.Store.Write(ctx, func(stx *store.Tx) error {
-		stx.OpenedCase(id, by.Worker, stx.Now(), "referral export")
-		return nil
-	})
+	if err := d.keepOpened(ctx, by, c, SawByReferral); err != nil {
+		return Referred{}, err
+	}
+	return out, nil
 }
 
 func referredDocument(stx *store.Tx, sort ledger.DocumentSort, id string) (ReferredDocument, error) {

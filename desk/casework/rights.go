@@ -2,6 +2,7 @@ package casework
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,11 +89,40 @@ func (d *Room) worksOn(s *proof.State, st workforce.Standing, c cases.Case) bool
 }
 
 // reads reports whether the caller may read a case: works on its queue, or is let by the
-// policy for a task.
+// policy for a task that the case itself tells.
 func (d *Room) reads(s *proof.State, st workforce.Standing, by workforce.WorkerID, c cases.Case) bool {
-	works := d.worksOn(s, st, c)
-	task := policy.Task{Holds: by != "" && (c.Holder == by || c.Turn == by || c.By == by), Leads: works && st.Has(workforce.Lead)}
-	return works || s.Policy.MayReadCase(policy.WorkerOf(st), queueOf(c), task).Verdict == policy.Permitted
+	return d.readsFor(s, st, by, c, d.task(s, st, by, c))
+}
+
+// readsFor is reads for a worker whose task is known. Whoever opened a case as a finding of their own
+// goes on reading it.
+func (d *Room) readsFor(s *proof.State, st workforce.Standing, by workforce.WorkerID, c cases.Case, task policy.Task) bool {
+	task.Holds = task.Holds || by != "" && c.By == by
+	return d.worksOn(s, st, c) || s.Policy.MayReadCase(policy.WorkerOf(st), queueOf(c), task).Verdict == policy.Permitted
+}
+
+// task says what a worker has to do with a case, as far as the case itself tells.
+func (d *Room) task(s *proof.State, st workforce.Standing, w workforce.WorkerID, c cases.Case) (t policy.Task) {
+	works, lead, specialist := d.worksOn(s, st, c), st.Has(workforce.Lead), st.Has(workforce.Specialist)
+	t.Leads = works && lead
+	if w == "" {
+		return t
+	}
+	now := d.desk.Now()
+	t.Holds = c.State == cases.Claimed && c.Holder == w && now.Before(c.Until.Time) || c.Turn == w
+	if c.Holder != "" {
+		t.Leads = t.Leads || slices.Contains(s.People.Chain(c.Holder, now), w)
+	}
+	t.Asked = works && c.State != cases.Waiting && c.State.Takeable() && c.For(lead, specialist) || specialist && c.AsksSpecialist()
+	return t
+}
+
+// taskOn is task with what the incidents of the desk tell.
+func (d *Room) taskOn(stx *store.Tx, s *proof.State, st workforce.Standing, w workforce.WorkerID, c cases.Case) (policy.Task, error) {
+	t := d.task(s, st, w, c)
+	var err error
+	t.Investigates, err = stx.Investigates(w, c.Subject, c.Owner, c.ID)
+	return t, err
 }
 
 // barred refuses a worker who would judge their own affair (law 15): the subject belongs to an
@@ -136,7 +166,17 @@ func (d *Room) load(ctx context.Context, by kernel.Caller, id string) (s *proof.
 	}); err != nil {
 		return s, st, c, err
 	}
-	if !d.reads(s, st, by.Worker, c) {
+	if d.reads(s, st, by.Worker, c) {
+		return s, st, c, nil
+	}
+	var task policy.Task
+	if err = d.desk.Store.ReadOne(ctx, func(stx *store.Tx) error {
+		task, err = d.taskOn(stx, s, st, by.Worker, c)
+		return err
+	}); err != nil {
+		return s, st, cases.Case{}, err
+	}
+	if !d.readsFor(s, st, by.Worker, c, task) {
 		return s, st, cases.Case{}, store.NoCase(id)
 	}
 	return s, st, c, nil

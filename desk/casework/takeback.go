@@ -133,7 +133,7 @@ func (d *Room) TakeBack(ctx context.Context, by kernel.Caller, deed actions.Salt
 		back.Carry(undos)
 	}
 	if out.State != cases.Claimed || out.Holder != by.Worker {
-		return Taken{Case: out}, nil
+		return Taken{Case: d.toldTo(by, out)}, nil
 	}
 	return d.show(ctx, by, out, claim)
 }
@@ -184,7 +184,7 @@ func (h *hand) takeBack(t *kernel.Tx, row store.CaseDecision) (c cases.Case, cla
 	claim = cases.Claim{Case: c.ID, Number: next.Claim, Worker: h.by.Worker, Vendor: h.st.Vendor, Token: h.by.Token, Started: now, Until: next.Until}
 	d.moved(t, h.by.Worker, next, "taken-back", detail)
 	t.InsertClaim(claim)
-	t.OpenedCase(c.ID, h.by.Worker, now, "claim")
+	t.OpenedCase(c.ID, h.by.Worker, now, string(SawByClaim))
 	h.recordOn(t, next)
 	return next, claim, nil
 }

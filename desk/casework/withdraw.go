@@ -4,13 +4,14 @@ import (
 	"context"
 
 	"countersign.dev/canonical"
+	"countersign.dev/cases"
 	"countersign.dev/desk/kernel"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/store"
 )
 
 // WithdrawReport takes a report back, for the program that handed it in. The report stays in
-// its case: that it was taken back is news for whoever judges, who decides as before. Taking
+// its case: that it was taken back is news for whoever judges next, who decides as before. Taking
 // it back again changes nothing.
 func (d *Room) WithdrawReport(ctx context.Context, by kernel.ProgramCaller, id string) (Progress, error) {
 	if err := d.desk.TryChange(ctx, func(s *proof.State) (func(*kernel.Tx) error, error) {
@@ -33,7 +34,10 @@ func (d *Room) WithdrawReport(ctx context.Context, by kernel.ProgramCaller, id s
 				return err
 			}
 			t.WithdrawReport(r.ID, t.Now())
-			if !c.State.Open() {
+			if !c.State.Open() || c.State == cases.Claimed {
+				// Whoever holds the case decides on what was shown. Otherwise a program could keep
+				// anybody from deciding, by handing reports in and taking them back.
+				t.Signal(caseSignal(c.ID))
 				return nil
 			}
 			c.Version++

@@ -1,6 +1,7 @@
 package desktest
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"strings"
@@ -33,7 +34,7 @@ type Office struct {
 // NewOffice opens an office. Its desk does no background work until Run.
 func NewOffice(t testing.TB, o Options) *Office {
 	t.Helper()
-	of := &Office{Subjects: &Subjects{owners: map[string]string{}}}
+	of := &Office{Subjects: &Subjects{owners: map[string]string{}, tiers: map[string]actions.Tier{}, shown: map[string]platform.Evidence{}}}
 	if o.Executor == nil {
 		o.Executor = of.Subjects
 	}
@@ -154,6 +155,24 @@ func (w *World) CaseDeed(by workforce.WorkerID, k actions.DeedKind, of string, v
 type Subjects struct {
 	mu     sync.Mutex
 	owners map[string]string
+	tiers  map[string]actions.Tier
+	shown  map[string]platform.Evidence
+	bytes  []byte // of every picture
+}
+
+// Ranked says of which tier a subject is; otherwise it is standard.
+func (s *Subjects) Ranked(id string, t actions.Tier) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tiers[id] = t
+}
+
+// Shows says what a subject shows; otherwise it shows nothing. Each of its pictures has these
+// bytes.
+func (s *Subjects) Shows(id string, e platform.Evidence, picture []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.shown[id], s.bytes = e, picture
 }
 
 // Owned says which account content belongs to; otherwise it is acct/NAME for post/NAME.
@@ -178,10 +197,13 @@ func (s *Subjects) Read(_ context.Context, of platform.Subject) (linkv1.Reading,
 			}
 		}
 	}
+	s.mu.Lock()
+	owner := s.owners[of.ID]
+	if tier, ok := s.tiers[of.ID]; ok {
+		r.Tier = tier
+	}
+	s.mu.Unlock()
 	if sort == "post" {
-		s.mu.Lock()
-		owner := s.owners[of.ID]
-		s.mu.Unlock()
 		if owner == "" {
 			owner = "acct/" + name
 		}
@@ -195,13 +217,23 @@ func (s *Subjects) Vouch(ctx context.Context, of platform.Subject) (linkv1.Readi
 	return s.Read(ctx, of)
 }
 
-// Evidence implements kernel.Executor: the platform shows none.
-func (s *Subjects) Evidence(context.Context, platform.Subject) (platform.Evidence, error) {
+// Evidence implements kernel.Executor.
+func (s *Subjects) Evidence(_ context.Context, of platform.Subject) (platform.Evidence, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e, ok := s.shown[of.ID]; ok {
+		return e, nil
+	}
 	return platform.Evidence{}, fault.New(fault.NotFound, "no-such-subject", "There is no such subject.")
 }
 
 // Picture implements kernel.Executor.
-func (s *Subjects) Picture(context.Context, platform.Subject, string) (io.ReadCloser, error) {
+func (s *Subjects) Picture(_ context.Context, of platform.Subject, _ string) (io.ReadCloser, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.shown[of.ID].Pictures) > 0 {
+		return io.NopCloser(bytes.NewReader(s.bytes)), nil
+	}
 	return nil, fault.New(fault.NotFound, "no-such-subject", "There is no such picture.")
 }
 

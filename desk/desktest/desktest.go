@@ -469,6 +469,11 @@ func (w *World) Staff() {
 		w.Change(actions.DeskChange, actions.Setting{Of: actions.PartVendors, Vendor: &workforce.Vendor{ID: v, Name: string(v), Ratchet: 14}})
 	}
 	people := workforcetest.Records(w.clock.Now())
+	for i, p := range people {
+		if slices.Contains(Specialists, p.Worker) {
+			people[i].Roles = append(people[i].Roles, workforce.Specialist) // sorts last
+		}
+	}
 	w.Admit(true, people...)
 	var enrol []actions.Enrolment
 	for _, p := range people {
@@ -477,6 +482,10 @@ func (w *World) Staff() {
 	w.Change(actions.DeskKey, actions.Keys{Enrol: enrol})
 	w.Change(actions.DeskChange, actions.Setting{Of: actions.PartPlatforms, Platform: &actions.Platform{Name: "plaza", Connector: "plaza", Facts: platform.Facts, Labels: slices.Clone(Labels)}})
 }
+
+// Specialists are the workers who have the role of a specialist besides their own: an agent of
+// bolt, and a lead who is an employee.
+var Specialists = []workforce.WorkerID{"bob", "eva"}
 
 // Labels are those that the desk lists with plaza.
 var Labels = []string{"sensitive", "spam"}

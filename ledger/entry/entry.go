@@ -52,6 +52,7 @@ const (
 	KindExposureCheck = "exposure-check"
 	KindReferral      = "referral"    // a case was referred to a hotline, the police or an emergency contact
 	KindCaseJoined    = "case-joined" // the desk merged a case of a subject into one that came back
+	KindCaseRead      = "case-read"   // somebody saw a case of a protected or critical subject, or private data
 	KindText          = "text"        // somebody put a text to the desk, so that a change can name it
 )
 
@@ -246,4 +247,16 @@ type Referral struct {
 type CaseJoined struct {
 	Case string `json:"case"`
 	Into string `json:"into"`
+}
+
+// CaseRead is the data of entries of kind case-read: a worker got to see a case whose subject
+// is protected or critical, or private data of somebody in it. The subject is sealed beside it,
+// and with a reveal the reason. Of reads there is one entry for each worker, case and hour; each
+// claim and each reveal has its own.
+type CaseRead struct {
+	Case   string             `json:"case"`
+	How    string             `json:"how"`             // claim, read, evidence, picture, now, referral, audit or reveal
+	Report string             `json:"report,omitzero"` // whose reporter was revealed
+	Tier   actions.Tier       `json:"tier"`            // that was read last
+	Worker workforce.WorkerID `json:"worker"`
 }

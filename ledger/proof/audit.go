@@ -36,6 +36,8 @@ type Audited struct {
 	// time of the newest entry.
 	entered  []EnteredRoll
 	named    []NamedDecision
+	ended    []EndedMeasure
+	joined   []JoinedCases
 	badRolls []WrongDocument
 	until    canonical.Time
 }
@@ -81,8 +83,9 @@ type auditor struct {
 	entered map[canonical.Digest]bool // what was entered already; see once
 	asked   map[string]*asked         // requests without a warrant
 	taken   takenChanges
-	next    int64        // the first index that is not audited
-	ahead   []ServedBody // bodies that were given already, from next on
+	measure map[string]bool // the requests of decisions
+	next    int64           // the first index that is not audited
+	ahead   []ServedBody    // bodies that were given already, from next on
 }
 
 // asked is a request whose entry was audited, and that has no warrant yet.
@@ -135,6 +138,7 @@ func (a *auditor) upTo(index int64, s *State) error {
 		a.out.until = body.Time
 		if leaf.Class == ledger.Execution {
 			a.taken.record(a.next, body, s)
+			a.carried(body, s)
 			continue
 		}
 		a.entry(a.next, body, s)
@@ -187,6 +191,10 @@ func (a *auditor) entry(index int64, body ledger.Body, s *State) {
 	if body.Kind == entry.KindTakenRefused {
 		a.taken.refused(body, s)
 	}
+	if body.Kind == entry.KindCaseJoined {
+		a.join(index, body)
+		return
+	}
 	said, persons, err := entry.SaidIn(body.Kind, canonical.Raw(body.Data), body.Sealed)
 	if !persons {
 		a.over(body)
@@ -203,6 +211,10 @@ func (a *auditor) entry(index int64, body ledger.Body, s *State) {
 	default:
 		if said.Decided != nil && s.Casework() {
 			a.out.named = append(a.out.named, NamedDecision{index, said.Statement.Request, said.Decided.Statement.Document})
+			if a.measure == nil {
+				a.measure = map[string]bool{}
+			}
+			a.measure[said.Statement.Request] = true
 		}
 		if err := s.SignedBy(*said, body.Time.Time); err != nil {
 			a.found(index, body.Kind, said.Statement.Signer, fault.TypeOf(err), fault.TextOf(err))
@@ -254,6 +266,7 @@ func (a *auditor) heard(body ledger.Body, said entry.Said) error {
 		r = &asked{act: *said.Act, request: st}
 		a.asked[st.Request] = r
 	case entry.KindWithdraw:
+		a.over(body)
 		delete(a.asked, st.Request)
 		if said.Deed != nil {
 			delete(a.asked, said.Deed.Deed.Of)
@@ -264,6 +277,9 @@ func (a *auditor) heard(body ledger.Body, said entry.Said) error {
 		}
 		if st.Action != r.request.Action || st.Executor != r.request.Executor || st.Decision != r.request.Decision {
 			return refuse("bad-statement", "The statement of %s does not fit: it is about another action, decision or executor than the request %s, under which it is entered.", st.Signer, st.Request)
+		}
+		if body.Kind == entry.KindDecline {
+			a.declined(body)
 		}
 		if body.Kind == entry.KindCountersign {
 			r.signers = append(r.signers, st.Signer)
@@ -293,12 +309,13 @@ func approvedIn(body ledger.Body) (actions.Status, actions.Tier) {
 	return "", ""
 }
 
-// over forgets who signed a request that ended by the clock, or lost its ground.
+// over forgets who signed a request that ended by the clock, lost its ground or was withdrawn.
 func (a *auditor) over(body ledger.Body) {
 	var r entry.End
-	if body.Kind == entry.KindExpire || body.Kind == entry.KindVoid {
+	if body.Kind == entry.KindExpire || body.Kind == entry.KindVoid || body.Kind == entry.KindWithdraw {
 		if err := canonical.UnmarshalExact(body.Data, &r); err == nil {
 			delete(a.asked, r.Request)
+			a.ends(r.Request, body.Time)
 		}
 	}
 }

@@ -27,11 +27,15 @@ func (a Audited) Named() []NamedDecision { return a.named }
 type StatedAt struct {
 	At   canonical.Time
 	Said entry.Said
+	// Rules is the digest of the rule set that a decision names; empty: it names none. It must be
+	// the one that was in force.
+	Rules canonical.Digest
 }
 
 // AuditStatements checks the signatures of statements in documents, each by the governance
 // chain as it was at its time: by a key of that person that was live, or under a session that
-// such a key had certified, in time, while the person was engaged. It returns an error for each
+// such a key had certified, in time, while the person was engaged; and whether a decision names the
+// rule set that was in force. It returns an error for each
 // statement, in the order in which they were given; nil: the statement is good. served is the
 // ledger that an audit has read.
 func AuditStatements(t Trust, log note.Verifier, served Served, all []StatedAt) ([]error, error) {
@@ -50,6 +54,9 @@ func AuditStatements(t Trust, log note.Verifier, served Served, all []StatedAt) 
 				continue
 			}
 			found[order[next]] = s.SignedBy(one.Said, one.At.Time)
+			if found[order[next]] == nil && !one.Rules.IsZero() && one.Rules != s.Rules.Digest {
+				found[order[next]] = fault.New(fault.Forbidden, "other-rules", "The decision names the rule set %s, and another one was in force.", one.Rules)
+			}
 		}
 	}
 	s, _, err := follow(t, log, served, nil, func(step Step) error {

@@ -91,7 +91,7 @@ func (s *State) mayProgram(by workforce.WorkerID, c actions.Program, at time.Tim
 		return wrong("The program %s is owned by %s already.", c.ID, c.Owner)
 	}
 	if _, ok := s.People.Worker(c.Owner); !ok {
-		return fault.New(fault.NotFound, "no-such-worker", "There is no worker %s at this desk.", c.Owner)
+		return fault.New(fault.NotFound, "no-such-worker", "There is no worker %s at this desk. `countersign worker list` shows who there is.", c.Owner)
 	}
 	if st := s.People.Standing(c.Owner, at); !st.Engaged {
 		return wrong("%s cannot own a program: %s.", c.Owner, st.Why)

@@ -353,9 +353,10 @@ func (s *State) authoriseIn(a Authority, at time.Time, beforeFormats bool) error
 // Moot returns the reason why a change of the desk could not be applied at an instant,
 // whoever else signs it: the desk is already as the change would make it, the changed thing
 // is over, a key did not sign for its enrolment here, or whoever asks may not end these
-// sessions. It is called when a change is
-// drafted or handed in, so that nobody signs in vain; Authorise decides. The error is a
-// fault of kind Conflict, of type "no-possession", or that of mayVoid; it is nil if there is no such reason.
+// sessions, or there is no such program, owner of a program or engagement. It is called when a
+// change is drafted or handed in, so that nobody signs in vain; Authorise decides. The error is a
+// fault of kind Conflict, of type "no-possession" or "no-such-…", or that of mayVoid; it is nil if
+// there is no such reason.
 func (s *State) Moot(a actions.Action, by actions.Statement, at time.Time) error {
 	if !specDesk(a) {
 		return nil
@@ -380,7 +381,11 @@ func (s *State) Moot(a actions.Action, by actions.Statement, at time.Time) error
 	// Whether a session may end its owner's sessions is not asked here: it is not at hand.
 	c, ok := ch.(actions.Keys)
 	void := ok && c.Void != nil && (by.Session.IsZero() || !s.OwnVoid(by, *c.Void))
-	if void || fault.KindOf(err) == fault.Conflict {
+	// What names a program, its owner or somebody's engagement names something that is there.
+	_, engagement := ch.(actions.Engagement)
+	set, _ := ch.(actions.Setting)
+	unknown := fault.KindOf(err) == fault.NotFound && (engagement || set.Program != nil)
+	if void || unknown || fault.KindOf(err) == fault.Conflict {
 		return err
 	}
 	return nil

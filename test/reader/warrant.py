@@ -1046,7 +1046,7 @@ def check_row(state, entry):
          and (not record["vendor"] or record["last"]), "authority", f"governance entry {n} is not a well-formed row")
     return d["admission"]
 
-ROLES = {"agent", "auditor", "investigator", "lead", "officer", "oncall"}
+ROLES = {"agent", "auditor", "investigator", "lead", "officer", "oncall", "specialist"}
 
 def check_change(state, policies, spent, n, a, at, early=False):
     """Check the action and the signatures of one change of the desk at an instant. Return the
