@@ -80,9 +80,9 @@ func (c *caseList) Run(ctx context.Context, s *Session) error {
 	doc := items(page.Items)
 	doc.Next = page.Next
 	return s.Answer(doc, func(p *Page) {
-		rows := [][]string{{"CASE", "STATE", "SUBJECT", "REASONS", "REPORTS", "QUEUE", "DUE", "HOLDER", "WAITS FOR", "MEDIA"}}
+		rows := [][]string{{"CASE", "STATE", "SUBJECT", "REASONS", "REPORTS", "QUEUE", "DUE", "HOLDER", "MEDIA", "WAITS FOR"}}
 		for _, x := range page.Items {
-			rows = append(rows, []string{x.ID, string(x.State), short(wording.Subject(x.Subject), 60), short(reasonNames(x.Reasons), 40), strconv.FormatInt(x.Reports, 10), x.Queue, until(x.Due, s.Now()), x.Holder, short(waitsFor(x, s.Now()), 80), left(x.Media, s.Now())})
+			rows = append(rows, []string{x.ID, string(x.State), short(wording.Subject(x.Subject), 60), short(reasonNames(x.Reasons), 40), strconv.FormatInt(x.Reports, 10), x.Queue, until(x.Due, s.Now()), x.Holder, left(x.Media, s.Now()), short(waitsFor(x, s.Now()), 80)})
 		}
 		p.Table(rows)
 		if page.Next != "" {
