@@ -3,7 +3,9 @@ package actions
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"countersign.dev/workforce"
@@ -129,12 +131,47 @@ func Match(need Need, requester Signer, signers []Signer, dependence func(a, b w
 		if more == 1 {
 			missing = fmt.Sprintf("1 more independent countersignature; signed so far: %d of %d", len(able), need.Independent)
 		}
+		if lacks := need.lacks(able); lacks != "" {
+			missing += "; among them " + lacks
+		}
 		if why != "" {
 			missing += "; " + why
 		}
 		return nil, false, missing
 	}
-	return nil, false, "the countersignatures so far do not fill the slots: " + need.String()
+	missing := "the countersignatures so far do not fill the slots: " + need.String()
+	if lacks := need.lacks(able); lacks != "" {
+		missing += "; still missing: " + lacks
+	}
+	return nil, false, missing
+}
+
+// noun is a person of the sort, with an article.
+func (q Qualifier) noun() string {
+	switch {
+	case q == Qualifier(workforce.OnCall):
+		return "somebody on call"
+	case strings.ContainsRune("aeiou", rune(q[0])):
+		return "an " + string(q)
+	}
+	return "a " + string(q)
+}
+
+// lacks says of which sorts somebody must still sign; empty: of none.
+func (n Need) lacks(able []Signer) string {
+	var all []string
+	for _, q := range slices.Sorted(maps.Keys(n.Qualified)) {
+		more := n.Qualified[q]
+		for _, s := range able {
+			if s.Qualifies(q) {
+				more--
+			}
+		}
+		if more > 0 {
+			all = append(all, fmt.Sprintf("%d by %s", more, q.noun()))
+		}
+	}
+	return strings.Join(all, " and ")
 }
 
 type matcher struct {

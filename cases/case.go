@@ -81,10 +81,6 @@ type Case struct {
 	Into     string // the case that it was merged into
 	Escalate string // the role or language that was asked
 
-	// Media is when the clock of its media is due; zero: it does not run, or nobody has read it.
-	// It stands in a row of its own.
-	Media canonical.Time
-
 	// LanguageTold says that a worker said what the language is: nothing that is read changes
 	// it any more.
 	LanguageTold bool
@@ -92,6 +88,10 @@ type Case struct {
 	// MovedAt is the severity that the case had when a lead moved it to its queue. It stays in
 	// that queue until it is more severe, or is decided; empty: nobody moved it.
 	MovedAt Severity
+
+	// Media is when the clock of its media is due; zero: it does not run, or nobody has read it.
+	// It stands in a row of its own.
+	Media canonical.Time
 }
 
 // Facts returns what a queue's filter may speak of.

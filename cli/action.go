@@ -31,7 +31,7 @@ type actionRequest struct {
 	Kind     string `arg:"" help:"account.takedown, account.deactivate, account.suspend, account.restore, account.delete, content.remove or content.restore; limit, unlimit, label or unlabel after account. or content.; account.warn."`
 	Subject  string `arg:"" help:"PLATFORM:@HANDLE or PLATFORM:ID, such as plaza:@someone, plaza:post/93 or bluesky:did:plc:…"`
 	Reason   string `required:"" help:"Why, for the countersigners and for the ledger: at most 2,000 bytes, no personal data. Of account.warn: the text that the account holder reads."`
-	Case     string `help:"Reference of the case that this belongs to. Not at a desk with rules and queues: there a measure comes with the decision of its case, countersign case decide."`
+	Case     string `help:"Reference of the case that this belongs to. Not at a desk with rules and queues: there countersign case decide CASE --verdict violation --rule 1 is the way."`
 	Value    string `placeholder:"LABEL" help:"The label to set or to take away, such as spam. The command platform list shows which may be set on a platform."`
 	Until    moment `placeholder:"TIME" help:"End of a suspension, or of a limit, which may do without: a time such as 2026-11-30T18:00:00Z, or a length from now such as 72h or 3d."`
 	Category string `enum:",legal,child-safety" default:"" help:"legal or child-safety: one person may not lift such a measure."`

@@ -81,7 +81,7 @@ func (c *auditCommand) Run(ctx context.Context, s *Session) error {
 			[2]string{"acts of people", fmt.Sprint(doc.Acts)}, [2]string{"sessions", fmt.Sprint(doc.Sessions)},
 			[2]string{"documents", fmt.Sprintf("%d, in %d rolls; %d wait for theirs", documents.Documents, documents.Rolls, documents.Waiting)},
 			[2]string{"reports", fmt.Sprintf("%d in, %d in open cases, %d in decided ones", counted.Reports, counted.InOpen, counted.InDecided)},
-			[2]string{"decisions", fmt.Sprintf("%d with %d measures; %d were taken back", counted.Decisions, counted.Measures, counted.TakenBack)})
+			[2]string{"decisions", fmt.Sprintf("%d with %s; %d of them taken back", counted.Decisions, wording.Many(int(counted.Measures), "measure"), counted.TakenBack)})
 		if doc.OK {
 			p.Line("%s", p.Good("Every act of a person in the ledger is signed, the chain holds all that the executor took, the rolls hold the documents, and reports, cases, decisions and measures agree."))
 			return
@@ -135,6 +135,8 @@ func (c *auditCommand) recount(ctx context.Context, d deskClient, t proof.Trust,
 		return recount.Count{}, err
 	}
 	work.Signed(stated)
+	work.Joined(found.Joined())
+	work.Ended(found.Ended())
 	if _, err := work.Count(found.Named(), func(digest canonical.Digest) ([]byte, error) { return d.Shown(ctx, digest) }); err != nil {
 		return recount.Count{}, err
 	}
@@ -148,7 +150,7 @@ func (c *auditCommand) recount(ctx context.Context, d deskClient, t proof.Trust,
 			return work.Compare(all), nil
 		}
 		for _, h := range p.Items {
-			all = append(all, recount.Held{Case: h.Case, Reports: h.Reports})
+			all = append(all, recount.Held(h))
 		}
 		if last := p.Items[len(p.Items)-1].Case; last > after {
 			after = last

@@ -18,6 +18,7 @@ import (
 	"countersign.dev/fault"
 	"countersign.dev/prose"
 	"countersign.dev/wording"
+	"countersign.dev/workforce"
 )
 
 type caseNext struct {
@@ -74,19 +75,26 @@ type work struct {
 	in   *bufio.Reader
 	done worked
 
-	rules *cases.RuleSet
-	set   canonical.Digest
-	board map[string]v1.Queue
-	last  string   // the newest decision that was made here
-	freed []string // cases that were released here, the newest of them: they are not offered again
+	rules  *cases.RuleSet
+	set    canonical.Digest
+	board  map[string]v1.Queue
+	last   string // the newest decision that was made here
+	me     workforce.WorkerID
+	drafts map[string]v1.CaseDraft // the person's own, by case
+	freed  []string                // cases that were released here, the newest of them: they are not offered again
 }
 
 // all works through the cases that the person holds, and then those that come next.
 func (w *work) all(ctx context.Context) error {
-	w.done = worked{Decided: []string{}, Passed: []string{}}
+	w.done, w.drafts = worked{Decided: []string{}, Passed: []string{}}, map[string]v1.CaseDraft{}
 	if err := w.look(ctx); err != nil {
 		return err
 	}
+	me, err := w.s.workerName()
+	if err != nil {
+		return err
+	}
+	w.me = me
 	mine, err := w.d.Cases(ctx, v1.CaseFilter{Mine: true, State: cases.Claimed})
 	if err != nil {
 		return err
@@ -143,20 +151,31 @@ func (w *work) one(ctx context.Context, t v1.Claimed) error {
 	if err != nil {
 		return err
 	}
+	for _, x := range t.Drafts {
+		if x.Worker == string(w.me) {
+			w.drafts[t.Case.ID] = x
+		}
+	}
 	w.show(ctx, &j, t)
 	for {
 		key, err := w.ask("%s> ", t.Case.ID)
 		if errors.Is(err, io.EOF) {
 			key, err = "q", nil
 		}
+		if errors.Is(err, errCancelled) {
+			continue
+		}
 		if err != nil {
 			return err
 		}
 		over, err := w.press(ctx, &j, t, key)
+		if errors.Is(err, io.EOF) { // in the middle of an answer: what was typed is kept
+			over, err = w.press(ctx, &j, t, "q")
+		}
 		switch {
 		case err == nil && over:
 			return nil
-		case err == nil:
+		case err == nil, errors.Is(err, errCancelled):
 		case errors.Is(err, errQuit), fault.Is(err, "unreachable"), ctx.Err() != nil:
 			return err
 		case fault.Is(err, "case-moved"):
@@ -252,14 +271,53 @@ func (w *work) news(ctx context.Context, j *judging) error {
 	return nil
 }
 
-// ask reads one line. The prompt is ours, its arguments are shown.
+// escape is what the key Esc leaves in a line.
+const escape = "\x1b"
+
+// errCancelled says that the person pressed Esc instead of answering.
+var errCancelled = errors.New("the person cancels")
+
+// ask reads one line. The prompt is ours, its arguments are shown. Of a line that ends with the
+// input and without a line feed, which was not finished, and of one that Esc ends, it returns
+// what was typed with an error.
 func (w *work) ask(prompt string, args ...any) (string, error) {
 	fmt.Fprint(w.s.Stderr, prose.Sprintf(prompt, args...))
 	line, err := w.in.ReadString('\n')
-	if err != nil { // a line that ends with the input and without a line feed was not finished
-		return "", err
+	if typed, _, escaped := strings.Cut(line, escape); escaped && err == nil {
+		line, err = typed, errCancelled
 	}
-	return strings.TrimSpace(line), nil
+	return strings.TrimSpace(line), err
+}
+
+// words asks for a person's own words on a case. Words that the person does not send are kept as
+// a draft: Esc, the end of the input and the end of the claim lose nothing.
+func (w *work) words(ctx context.Context, j judging, prompt string) (string, error) {
+	text, err := w.ask(prompt)
+	if err != nil {
+		w.keep(ctx, j, text)
+	}
+	return text, err
+}
+
+// keep keeps words as the person's draft on a case, after what is in the draft already.
+func (w *work) keep(ctx context.Context, j judging, text string) {
+	if text == "" {
+		return
+	}
+	draft := w.drafts[j.shown.Case]
+	if draft.Note != "" && draft.Note != text {
+		draft.Note += "\n"
+	}
+	if !strings.HasSuffix(draft.Note, text) {
+		draft.Note += text
+	}
+	draft.Worker, draft.Updated = "", canonical.Time{}
+	if err := w.d.KeepCaseDraft(ctx, j.shown.Case, draft); err != nil {
+		w.s.Say("What you wrote could not be kept (%s): %s", fault.TextOf(err), text)
+		return
+	}
+	w.drafts[j.shown.Case] = draft
+	w.s.Say("What you wrote is kept as your draft on %s.", j.shown.Case)
 }
 
 const keyHelp = `a       no violation
@@ -278,6 +336,8 @@ r       release it to its queue; it is not offered to you again before you start
 +       hold it for longer
 v       show it again
 q       quit; the case goes back to its queue
+Enter   nothing
+Esc     cancels a question; what you typed is kept as your draft
 ?       these keys
 Measures other than the usual ones: countersign case decide CASE --verdict violation --rule N --measure KIND[:VALUE] --reason WHY`
 
@@ -319,7 +379,7 @@ func (w *work) press(ctx context.Context, j *judging, t v1.Claimed, key string) 
 	case "z":
 		return false, w.undo(ctx, j, t)
 	case "e":
-		note, err := w.ask("What is the lead to decide? ")
+		note, err := w.words(ctx, *j, "What is the lead to decide? ")
 		if err != nil {
 			return false, err
 		}
@@ -329,17 +389,20 @@ func (w *work) press(ctx context.Context, j *judging, t v1.Claimed, key string) 
 	case "h":
 		return w.snooze(ctx, *j)
 	case "s":
-		note, err := w.ask("Why, if you like to say: ")
+		note, err := w.words(ctx, *j, "Why, if you like to say: ")
 		if err != nil {
 			return false, err
 		}
 		return w.pass(ctx, *j, actions.DeedSkip, cases.Order{Note: note}, "skip it")
 	case "n":
-		note, err := w.ask("Note: ")
+		note, err := w.words(ctx, *j, "Note: ")
 		if err != nil || note == "" {
 			return false, err
 		}
 		_, err = w.s.doOn(ctx, w.d, v1.Case{ID: j.shown.Case, Version: j.version}, 0, actions.DeedNote, cases.Order{Note: note}, "write a note", w.Yes)
+		if err != nil {
+			w.keep(ctx, *j, note)
+		}
 		return false, err
 	case "m":
 		return false, w.media(ctx, j, t)
@@ -393,6 +456,7 @@ func (w *work) decideAs(ctx context.Context, j judging, v actions.CaseVerdict) (
 func (w *work) pass(ctx context.Context, j judging, k actions.DeedKind, o cases.Order, what string) (bool, error) {
 	out, err := w.s.doOn(ctx, w.d, v1.Case{ID: j.shown.Case, Version: j.version}, j.claim, k, o, what, w.Yes)
 	if err != nil {
+		w.keep(ctx, j, o.Note)
 		return false, err
 	}
 	w.s.Say("The case %s is %s, in the queue %s.", out.ID, out.State, out.Queue)
@@ -408,7 +472,7 @@ func (w *work) askSomebody(ctx context.Context, j judging) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	question, err := w.ask("Question: ")
+	question, err := w.words(ctx, j, "Question: ")
 	if err != nil {
 		return false, err
 	}
@@ -460,7 +524,7 @@ func (w *work) snooze(ctx context.Context, j judging) (bool, error) {
 	if err != nil {
 		return false, fault.New(fault.Invalid, "bad-deed", "%s.", sentence(err.Error()))
 	}
-	why, err := w.ask("Why? ")
+	why, err := w.words(ctx, j, "Why? ")
 	if err != nil {
 		return false, err
 	}

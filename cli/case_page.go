@@ -149,6 +149,9 @@ func describeReports(p *Page, x cases.Shown, now time.Time) {
 		if n.Anonymous {
 			from += " without an account"
 		}
+		if n.Withdrawn {
+			from += " (taken back)"
+		}
 		counts[n.Reason] = append(counts[n.Reason], fmt.Sprintf("%d %s", n.Count, from))
 		totals[n.Reason] += n.Count
 	}
@@ -173,6 +176,9 @@ func describeReports(p *Page, x cases.Shown, now time.Time) {
 			}
 			if r.Own != "" && r.Own != string(r.Reason) {
 				about += ", as " + short(r.Own, 40)
+			}
+			if !r.Withdrawn.IsZero() {
+				about += ", taken back"
 			}
 			for _, s := range r.Scores {
 				about += fmt.Sprintf(", %s %.2f", short(s.Name, 40), float64(s.Value)/1e6)

@@ -9,7 +9,9 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"countersign.dev/canonical"
+	"countersign.dev/cases"
 	"countersign.dev/fault"
+	"countersign.dev/id"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/wording"
@@ -125,10 +127,19 @@ func (c *ledgerShow) read(ctx context.Context, s *Session) ([]byte, error) {
 	return d.Document(ctx, sort, id, canonical.Digest{})
 }
 
-// documentName splits SORT/ID. Anything else is the path of a file.
+// documentSorts are the sorts of documents by the prefixes of their identifiers.
+var documentSorts = map[string]ledger.DocumentSort{cases.ReportPrefix: ledger.ReportDocument, cases.DecisionPrefix: ledger.DecisionDocument, "dee": ledger.DeedDocument}
+
+// documentName splits SORT/ID, of which an identifier alone tells the sort. Anything else is the
+// path of a file.
 func documentName(name string) (ledger.DocumentSort, string, bool) {
-	sort, id, _ := strings.Cut(name, "/")
-	return ledger.DocumentSort(sort), id, ledger.DocumentSort(sort).Valid() && ledger.ValidDocumentID(id)
+	for prefix, sort := range documentSorts {
+		if id.Valid(prefix, name) {
+			return sort, name, true
+		}
+	}
+	sort, of, _ := strings.Cut(name, "/")
+	return ledger.DocumentSort(sort), of, ledger.DocumentSort(sort).Valid() && ledger.ValidDocumentID(of)
 }
 
 func readDocumentProof(path string) ([]byte, error) {

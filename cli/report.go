@@ -17,6 +17,9 @@ type reportCommands struct {
 	Import reportImport `cmd:"" help:"Hand in a file of reports as a program: JSON lines or CSV. It can be run again after it was stopped."`
 }
 
+// nameBytes is the length of the name that report add makes up for a finding.
+const nameBytes = 16
+
 type reportAdd struct {
 	Subject  string `required:"" help:"PLATFORM:@HANDLE or PLATFORM:ID, such as plaza:@someone or plaza:post/93."`
 	Reason   string `required:"" help:"One of the desk's reasons, such as MisleadingSpam, or the platform's own word for it. A word that is neither is refused, with all that there are."`
@@ -37,7 +40,7 @@ func (c *reportAdd) Run(ctx context.Context, s *Session) error {
 	}
 	f := v1.OwnFinding{ExternalID: c.ID, Subject: c.Subject, Reason: c.Reason, Text: c.Text, Language: c.Language}
 	if c.ID == "" {
-		random := make([]byte, 16)
+		random := make([]byte, nameBytes)
 		if _, err := io.ReadFull(s.Rand, random); err != nil {
 			return fmt.Errorf("name the finding: %w", err)
 		}
@@ -72,6 +75,10 @@ func (c *reportShow) Run(ctx context.Context, s *Session) error {
 	}
 	return s.Answer(r, func(p *Page) {
 		p.Line("%s is in the case %s, which is %s.", r.ID, r.Case, r.State)
-		p.Facts([2]string{"your name of it", r.ExternalID}, [2]string{"received", wording.When(r.Received)}, [2]string{"outcome", r.Outcome}, [2]string{"decided", wording.When(r.Decided)}, [2]string{"taken back", wording.When(r.Withdrawn)})
+		named := r.ExternalID
+		if b, err := hex.DecodeString(named); err == nil && len(b) == nameBytes {
+			named = "" // report add made it up
+		}
+		p.Facts([2]string{"your name of it", named}, [2]string{"received", wording.When(r.Received)}, [2]string{"outcome", r.Outcome}, [2]string{"decided", wording.When(r.Decided)}, [2]string{"taken back", wording.When(r.Withdrawn)})
 	})
 }

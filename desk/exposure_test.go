@@ -9,12 +9,14 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/desk/acts"
+	"countersign.dev/desk/alarms"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/desk/inquiry"
 	"countersign.dev/desk/kernel"
 	"countersign.dev/exposure"
 	"countersign.dev/ledger"
 	"countersign.dev/platform"
+	"countersign.dev/store"
 	"countersign.dev/workforce"
 )
 
@@ -279,6 +281,19 @@ func TestCheckExposure(t *testing.T) {
 			t.Fatal(err)
 		}
 		found := of(check(), actions.Critical, false)
+		told := func() (severities []store.Severity) {
+			list, _, err := w.Alarms(t.Context(), desktest.As("ada"), alarms.Filter{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, a := range list {
+				severities = append(severities, a.Severity)
+			}
+			return severities
+		}
+		if got := told(); len(got) == 0 || slices.Contains(got, alarms.Warn) {
+			t.Errorf("on the first day: alarms of the severities %v", got)
+		}
 		if len(found) != 1 || found[0].Was != 3 || found[0].Is != 2 || !found[0].AtOnce || !slices.Contains(found[0].Kinds, actions.ContentRemove) {
 			t.Errorf("a looser policy: %+v", found)
 		}
@@ -293,12 +308,16 @@ func TestCheckExposure(t *testing.T) {
 		if found := of(check(), actions.Critical, false); len(found) != 0 {
 			t.Errorf("told again: %+v", found)
 		}
+		w.Clock().Advance(25 * time.Hour)
 		for _, id := range []workforce.WorkerID{"kim", "eva", "lee"} {
 			w.Request("ada", acts.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: id}})
 		}
 		short := of(check(), actions.Critical, true)
 		if len(short) != 1 || len(short[0].Short) != exposure.Hours {
 			t.Errorf("three leads fewer: %+v", short)
+		}
+		if got := told(); !slices.Contains(got, alarms.Warn) {
+			t.Errorf("later: alarms of the severities %v", got)
 		}
 	})
 }

@@ -126,26 +126,28 @@ func TestLaw13OneCaseOnePerson(t *testing.T) {
 // TestThreeClaims: nobody holds more than three cases, and whoever holds three still works on
 // each of them.
 func TestThreeClaims(t *testing.T) {
-	of := desktest.NewOffice(t, desktest.Options{})
-	var held []casework.Taken
-	for i := range cases.MaxClaims + 1 {
-		of.Flag("r"+string(rune('a'+i)), "post/"+string(rune('1'+i)), "MisleadingSpam", "acct/9")
-		if i < cases.MaxClaims {
-			held = append(held, of.Take("ann"))
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		of := desktest.NewOffice(t, o)
+		var held []casework.Taken
+		for i := range cases.MaxClaims + 1 {
+			of.Flag("r"+string(rune('a'+i)), "post/"+string(rune('1'+i)), "MisleadingSpam", "acct/9")
+			if i < cases.MaxClaims {
+				held = append(held, of.Take("ann"))
+			}
 		}
-	}
-	_, err := of.Desk.Next(t.Context(), desktest.As("ann"), "")
-	refused(t, err, "too-many-claims")
-	again, err := of.Desk.Claim(t.Context(), desktest.As("ann"), held[1].Case.ID)
-	if err != nil || again.Claim.Number != held[1].Claim.Number {
-		t.Fatalf("her own claim again: %v, %+v", err, again.Claim)
-	}
-	if _, err := of.TryDecide("ann", held[0], casework.Judgement{Verdict: actions.CaseNoViolation}); err != nil {
-		t.Fatal(err)
-	}
-	if taken := of.Take("ann"); taken.Case.ID == held[0].Case.ID {
-		t.Error("she was given the case that she has decided")
-	}
+		_, err := of.Desk.Next(t.Context(), desktest.As("ann"), "")
+		refused(t, err, "too-many-claims")
+		again, err := of.Desk.Claim(t.Context(), desktest.As("ann"), held[1].Case.ID)
+		if err != nil || again.Claim.Number != held[1].Claim.Number {
+			t.Fatalf("her own claim again: %v, %+v", err, again.Claim)
+		}
+		if _, err := of.TryDecide("ann", held[0], casework.Judgement{Verdict: actions.CaseNoViolation}); err != nil {
+			t.Fatal(err)
+		}
+		if taken := of.Take("ann"); taken.Case.ID == held[0].Case.ID {
+			t.Error("she was given the case that she has decided")
+		}
+	})
 }
 
 // TestLaw14DecisionSaysWhatWasSeen: a decision on what has changed since is refused and nothing is

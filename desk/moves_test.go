@@ -1,8 +1,10 @@
 package desk_test
 
 import (
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -188,118 +190,126 @@ func TestDeedsOnCases(t *testing.T) {
 
 // TestNotes: a note needs no claim, moves no version, and stands under its writer's name.
 func TestNotes(t *testing.T) {
-	o := newOffice(t, desktest.Options{})
-	o.Flag("1", "post/1", "MisleadingSpam", "acct/9")
-	c := o.Take("ann").Case
-	note := c
-	note.Claim = 0
-	if next := o.do("sue", actions.DeedNote, note, cases.Order{Note: "The author asked for patience."}); next.Version != c.Version || next.Holder != "ann" {
-		t.Errorf("a note left %+v", next)
-	}
-	o.do("ann", actions.DeedNote, note, cases.Order{Note: "We look into it.", Public: true})
-	o.refused("ole", actions.DeedNote, note, cases.Order{Note: "I may not."}, "no-such-case")
-	var notes []store.CaseNote
-	if err := o.Store.Read(t.Context(), func(tx *store.Tx) (err error) {
-		notes, err = tx.Notes(c.ID)
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
-	for by, first := range map[workforce.WorkerID]workforce.WorkerID{"ann": "sue", "bob": "somebody at acme"} {
-		v, err := o.Desk.Case(t.Context(), desktest.As(by), c.ID)
-		if err != nil {
+	desktest.Each(t, func(t *testing.T, options desktest.Options) {
+		o := newOffice(t, options)
+		o.Flag("1", "post/1", "MisleadingSpam", "acct/9")
+		c := o.Take("ann").Case
+		note := c
+		note.Claim = 0
+		if next := o.do("sue", actions.DeedNote, note, cases.Order{Note: "The author asked for patience."}); next.Version != c.Version || next.Holder != "ann" {
+			t.Errorf("a note left %+v", next)
+		}
+		o.do("ann", actions.DeedNote, note, cases.Order{Note: "We look into it.", Public: true})
+		o.refused("ole", actions.DeedNote, note, cases.Order{Note: "I may not."}, "no-such-case")
+		var notes []store.CaseNote
+		if err := o.Store.Read(t.Context(), func(tx *store.Tx) (err error) {
+			notes, err = tx.Notes(c.ID)
+			return err
+		}); err != nil {
 			t.Fatal(err)
 		}
-		if len(v.Notes) != 2 || v.Notes[0].Worker != first || v.Notes[0].Text != "The author asked for patience." || v.Notes[0].Public || v.Notes[0].Time.IsZero() || !v.Notes[1].Public {
-			t.Errorf("%s reads the notes %+v", by, v.Notes)
+		for by, first := range map[workforce.WorkerID]workforce.WorkerID{"ann": "sue", "bob": "somebody at acme"} {
+			v, err := o.Desk.Case(t.Context(), desktest.As(by), c.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(v.Notes) != 2 || v.Notes[0].Worker != first || v.Notes[0].Text != "The author asked for patience." || v.Notes[0].Public || v.Notes[0].Time.IsZero() || !v.Notes[1].Public {
+				t.Errorf("%s reads the notes %+v", by, v.Notes)
+			}
 		}
-	}
-	if again := o.claim("ann", c.ID); len(again.Notes) != 2 || again.Notes[1].Worker != "ann" || again.Notes[1].Text != "We look into it." {
-		t.Errorf("the claim shows the notes %+v", again.Notes)
-	}
-	if len(notes) != 2 || notes[0].Worker != "sue" || notes[0].Public || notes[0].N != 1 || !notes[1].Public || notes[1].Text != "We look into it." {
-		t.Errorf("notes %+v", notes)
-	}
+		if again := o.claim("ann", c.ID); len(again.Notes) != 2 || again.Notes[1].Worker != "ann" || again.Notes[1].Text != "We look into it." {
+			t.Errorf("the claim shows the notes %+v", again.Notes)
+		}
+		if len(notes) != 2 || notes[0].Worker != "sue" || notes[0].Public || notes[0].N != 1 || !notes[1].Public || notes[1].Text != "We look into it." {
+			t.Errorf("notes %+v", notes)
+		}
+	})
 }
 
 // TestSnooze: a case sleeps for 30 days at most, and never past its promise if it is of the
 // highest severity; then it wakes.
 func TestSnooze(t *testing.T) {
-	o := newOffice(t, desktest.Options{})
-	o.Clock().Hold()
-	o.Flag("1", "post/1", "MisleadingSpam", "acct/9")
-	c := o.Take("ann").Case
-	o.refused("ann", actions.DeedSnooze, c, cases.Order{Until: o.in(31 * 24 * time.Hour), Note: "Long."}, "bad-deed")
-	o.refused("ann", actions.DeedSnooze, c, cases.Order{Until: o.in(-time.Second), Note: "Past."}, "bad-deed")
-	o.do("ann", actions.DeedSnooze, c, cases.Order{Until: o.in(time.Hour), Note: "Until the platform answers."})
-	o.refused("ann", actions.DeedSnooze, c, cases.Order{Until: o.in(time.Hour), Note: "Again."}, "claim-ended")
-	o.sweep()
-	if now := o.now(c.ID); now.State != cases.Snoozed {
-		t.Errorf("it is %s before its time", now.State)
-	}
-	o.Clock().Advance(time.Hour)
-	o.sweep()
-	if now := o.now(c.ID); now.State != cases.Waiting {
-		t.Errorf("it is %s after its time", now.State)
-	}
-	grave := o.Flag("2", "post/2", "ViolenceThreats", "acct/9").Case
-	g := o.Take("ann").Case
-	if g.ID != grave.ID {
-		t.Fatalf("got %s before the case of the highest severity", g.ID)
-	}
-	o.refused("ann", actions.DeedSnooze, g, cases.Order{Until: canonical.At(g.Due.Add(time.Second)), Note: "Past its promise."}, "grave-case")
-	o.do("ann", actions.DeedSnooze, g, cases.Order{Until: g.Due, Note: "Up to it."})
+	desktest.Each(t, func(t *testing.T, options desktest.Options) {
+		o := newOffice(t, options)
+		o.Clock().Hold()
+		o.Flag("1", "post/1", "MisleadingSpam", "acct/9")
+		c := o.Take("ann").Case
+		o.refused("ann", actions.DeedSnooze, c, cases.Order{Until: o.in(31 * 24 * time.Hour), Note: "Long."}, "bad-deed")
+		o.refused("ann", actions.DeedSnooze, c, cases.Order{Until: o.in(-time.Second), Note: "Past."}, "bad-deed")
+		o.do("ann", actions.DeedSnooze, c, cases.Order{Until: o.in(time.Hour), Note: "Until the platform answers."})
+		o.refused("ann", actions.DeedSnooze, c, cases.Order{Until: o.in(time.Hour), Note: "Again."}, "claim-ended")
+		o.sweep()
+		if now := o.now(c.ID); now.State != cases.Snoozed {
+			t.Errorf("it is %s before its time", now.State)
+		}
+		o.Clock().Advance(time.Hour)
+		o.sweep()
+		if now := o.now(c.ID); now.State != cases.Waiting {
+			t.Errorf("it is %s after its time", now.State)
+		}
+		grave := o.Flag("2", "post/2", "ViolenceThreats", "acct/9").Case
+		g := o.Take("ann").Case
+		if g.ID != grave.ID {
+			t.Fatalf("got %s before the case of the highest severity", g.ID)
+		}
+		o.refused("ann", actions.DeedSnooze, g, cases.Order{Until: canonical.At(g.Due.Add(time.Second)), Note: "Past its promise."}, "grave-case")
+		o.do("ann", actions.DeedSnooze, g, cases.Order{Until: g.Due, Note: "Up to it."})
+	})
 }
 
 // TestSkip: whoever skips a case is not offered it again, and three people who skip it send it
 // to a lead.
 func TestSkip(t *testing.T) {
-	o := newOffice(t, desktest.Options{})
-	o.Flag("1", "post/1", "MisleadingSpam", "acct/9")
-	for i, by := range []workforce.WorkerID{"ann", "abe", "bob"} {
-		c := o.do(by, actions.DeedSkip, o.Take(by).Case, cases.Order{})
-		want := cases.Waiting
-		if i == 2 {
-			want = cases.Escalated
+	desktest.Each(t, func(t *testing.T, options desktest.Options) {
+		o := newOffice(t, options)
+		o.Flag("1", "post/1", "MisleadingSpam", "acct/9")
+		for i, by := range []workforce.WorkerID{"ann", "abe", "bob"} {
+			c := o.do(by, actions.DeedSkip, o.Take(by).Case, cases.Order{})
+			want := cases.Waiting
+			if i == 2 {
+				want = cases.Escalated
+			}
+			if c.State != want || c.Skips != int64(i+1) {
+				t.Fatalf("after %s it is %+v", by, c)
+			}
+			if _, err := o.Desk.Next(t.Context(), desktest.As(by), ""); !fault.Is(err, "nothing-waits") {
+				t.Errorf("%s was offered it again: %v", by, err)
+			}
 		}
-		if c.State != want || c.Skips != int64(i+1) {
-			t.Fatalf("after %s it is %+v", by, c)
-		}
-		if _, err := o.Desk.Next(t.Context(), desktest.As(by), ""); !fault.Is(err, "nothing-waits") {
-			t.Errorf("%s was offered it again: %v", by, err)
-		}
-	}
+	})
 }
 
 // TestAsk: a case that waits for an answer stands still, goes back if nobody answers, and is
 // due as much later.
 func TestAsk(t *testing.T) {
-	o := newOffice(t, desktest.Options{})
-	o.Clock().Hold()
-	o.Flag("1", "post/1", "MisleadingSpam", "acct/9")
-	c := o.Take("ann").Case
-	o.refused("ann", actions.DeedAsk, c, cases.Order{Role: cases.AskLead, Note: "What?"}, "bad-deed")
-	asked := o.do("ann", actions.DeedAsk, c, cases.Order{Role: cases.AskLanguage, Language: "tr", Note: "What does it say?"})
-	if asked.State != cases.Asked || asked.Escalate != "language tr" || asked.Question != "What does it say?" || o.clock(c.ID).Paused.IsZero() {
-		t.Errorf("asked: %+v", asked)
-	}
-	o.Clock().Advance(2 * time.Hour)
-	taken := o.claim("abe", c.ID)
-	if !taken.Case.Due.Equal(c.Due.Add(2*time.Hour)) || !o.clock(c.ID).Due.Equal(taken.Case.Due.Time) || !o.clock(c.ID).Paused.IsZero() {
-		t.Errorf("due %s, was %s, clock %+v", taken.Case.Due, c.Due, o.clock(c.ID))
-	}
-	o.do("abe", actions.DeedAsk, taken.Case, cases.Order{Role: cases.AskSpecialist, Note: "Is that a threat?"})
-	o.Clock().Advance(cases.AskLife)
-	o.sweep()
-	if now := o.now(c.ID); now.State != cases.Waiting || !now.Due.Equal(taken.Case.Due.Add(cases.AskLife)) {
-		t.Errorf("unanswered: %+v", now)
-	}
-	o.Flag("2", "post/2", "ViolenceThreats", "acct/9")
-	grave := o.Take("ann").Case
-	o.do("ann", actions.DeedAsk, grave, cases.Order{Role: cases.AskSpecialist, Note: "Is that a threat?"})
-	if !o.clock(grave.ID).Paused.IsZero() {
-		t.Error("the promise of a case of the highest severity stands still")
-	}
+	desktest.Each(t, func(t *testing.T, options desktest.Options) {
+		o := newOffice(t, options)
+		o.Clock().Hold()
+		o.Flag("1", "post/1", "MisleadingSpam", "acct/9")
+		c := o.Take("ann").Case
+		o.refused("ann", actions.DeedAsk, c, cases.Order{Role: cases.AskLead, Note: "What?"}, "bad-deed")
+		asked := o.do("ann", actions.DeedAsk, c, cases.Order{Role: cases.AskLanguage, Language: "tr", Note: "What does it say?"})
+		if asked.State != cases.Asked || asked.Escalate != "language tr" || asked.Question != "What does it say?" || o.clock(c.ID).Paused.IsZero() {
+			t.Errorf("asked: %+v", asked)
+		}
+		o.Clock().Advance(2 * time.Hour)
+		taken := o.claim("abe", c.ID)
+		if !taken.Case.Due.Equal(c.Due.Add(2*time.Hour)) || !o.clock(c.ID).Due.Equal(taken.Case.Due.Time) || !o.clock(c.ID).Paused.IsZero() {
+			t.Errorf("due %s, was %s, clock %+v", taken.Case.Due, c.Due, o.clock(c.ID))
+		}
+		o.do("abe", actions.DeedAsk, taken.Case, cases.Order{Role: cases.AskSpecialist, Note: "Is that a threat?"})
+		o.Clock().Advance(cases.AskLife)
+		o.sweep()
+		if now := o.now(c.ID); now.State != cases.Waiting || !now.Due.Equal(taken.Case.Due.Add(cases.AskLife)) {
+			t.Errorf("unanswered: %+v", now)
+		}
+		o.Flag("2", "post/2", "ViolenceThreats", "acct/9")
+		grave := o.Take("ann").Case
+		o.do("ann", actions.DeedAsk, grave, cases.Order{Role: cases.AskSpecialist, Note: "Is that a threat?"})
+		if !o.clock(grave.ID).Paused.IsZero() {
+			t.Error("the promise of a case of the highest severity stands still")
+		}
+	})
 }
 
 // TestHandedOn: a case that somebody hands on is offered to those who may take it, and not to
@@ -404,35 +414,39 @@ func TestNoSpecialist(t *testing.T) {
 // TestMoveToQueue: a lead moves cases between queues, also from their holders; a case of the
 // highest severity only to a queue that takes such cases; and no promise grows by it.
 func TestMoveToQueue(t *testing.T) {
-	o := newOffice(t, desktest.Options{})
-	o.Flag("1", "post/1", "MisleadingSpam", "acct/9")
-	taken := o.Take("ann")
-	c := taken.Case
-	o.refused("ann", actions.DeedMove, c, cases.Order{Queue: "general"}, "lead-needed")
-	o.refused("sue", actions.DeedMove, c, cases.Order{Queue: "nowhere"}, "no-such-queue")
-	o.refused("sue", actions.DeedMove, c, cases.Order{Queue: c.Queue}, "wrong-state")
-	moved := o.do("sue", actions.DeedMove, c, cases.Order{Queue: "identity"})
-	if moved.State != cases.Waiting || moved.Queue != "identity" || moved.Due.After(c.Due.Time) || !o.clock(c.ID).Due.Equal(moved.Due.Time) {
-		t.Errorf("moved: %+v", moved)
-	}
-	if _, err := o.TryDecide("ann", taken, casework.Judgement{Verdict: actions.CaseNoViolation}); !fault.Is(err, "claim-ended") {
-		t.Errorf("the holder decided what was moved: %v", err)
-	}
-	o.Flag("2", "post/2", "ViolenceThreats", "acct/9")
-	g := o.Take("ann").Case
-	o.refused("sue", actions.DeedMove, g, cases.Order{Queue: "spam"}, "grave-case")
+	desktest.Each(t, func(t *testing.T, options desktest.Options) {
+		o := newOffice(t, options)
+		o.Flag("1", "post/1", "MisleadingSpam", "acct/9")
+		taken := o.Take("ann")
+		c := taken.Case
+		o.refused("ann", actions.DeedMove, c, cases.Order{Queue: "general"}, "lead-needed")
+		o.refused("sue", actions.DeedMove, c, cases.Order{Queue: "nowhere"}, "no-such-queue")
+		o.refused("sue", actions.DeedMove, c, cases.Order{Queue: c.Queue}, "wrong-state")
+		moved := o.do("sue", actions.DeedMove, c, cases.Order{Queue: "identity"})
+		if moved.State != cases.Waiting || moved.Queue != "identity" || moved.Due.After(c.Due.Time) || !o.clock(c.ID).Due.Equal(moved.Due.Time) {
+			t.Errorf("moved: %+v", moved)
+		}
+		if _, err := o.TryDecide("ann", taken, casework.Judgement{Verdict: actions.CaseNoViolation}); !fault.Is(err, "claim-ended") {
+			t.Errorf("the holder decided what was moved: %v", err)
+		}
+		o.Flag("2", "post/2", "ViolenceThreats", "acct/9")
+		g := o.Take("ann").Case
+		o.refused("sue", actions.DeedMove, g, cases.Order{Queue: "spam"}, "grave-case")
+	})
 }
 
 // TestLanguageMoves: a corrected language puts the case into the queue of that language.
 func TestLanguageMoves(t *testing.T) {
-	o := newOffice(t, desktest.Options{})
-	o.Flag("1", "post/1", "HarassmentTroll", "acct/9")
-	c := o.Take("ann").Case
-	o.refused("ann", actions.DeedLanguage, c, cases.Order{Language: c.Language}, "wrong-state")
-	next := o.do("ann", actions.DeedLanguage, c, cases.Order{Language: "de"})
-	if next.Queue != "german" || next.Language != "de" || next.State != cases.Claimed {
-		t.Errorf("%+v", next)
-	}
+	desktest.Each(t, func(t *testing.T, options desktest.Options) {
+		o := newOffice(t, options)
+		o.Flag("1", "post/1", "HarassmentTroll", "acct/9")
+		c := o.Take("ann").Case
+		o.refused("ann", actions.DeedLanguage, c, cases.Order{Language: c.Language}, "wrong-state")
+		next := o.do("ann", actions.DeedLanguage, c, cases.Order{Language: "de"})
+		if next.Queue != "german" || next.Language != "de" || next.State != cases.Claimed {
+			t.Errorf("%+v", next)
+		}
+	})
 }
 
 // TestMovedByHand: a case that a lead moved stays in that queue whatever comes in, until what
@@ -501,48 +515,50 @@ func TestMerge(t *testing.T) {
 // merge makes it their own affair, nobody merges their own affair, and a merge that bars most
 // of those eligible takes a lead of another line.
 func TestMergeBars(t *testing.T) {
-	o := newOffice(t, desktest.Options{})
-	o.Owns("abe", "plaza:acct/50")
-	old := o.Flag("1", "post/1", "MisleadingSpam", "acct/9").Case
-	o.Flag("2", "post/2", "MisleadingSpam", "acct/50") // abe reports it
-	a := o.Take("abe").Case
-	if a.ID != old.ID {
-		t.Fatalf("abe got %s", a.ID)
-	}
-	b := o.Take("ann").Case
-	own := b
-	own.Claim = a.Claim
-	o.refused("abe", actions.DeedMerge, own, cases.Order{Into: old.ID, Note: "One seller."}, "case-taken")
-	o.do("ann", actions.DeedMerge, b, cases.Order{Into: old.ID, Note: "One seller."})
-	if now := o.now(old.ID); now.State != cases.Waiting || now.Holder != "" {
-		t.Errorf("abe holds his own affair: %+v", now)
-	}
-	if _, err := o.Desk.Next(t.Context(), desktest.As("abe"), ""); !fault.Is(err, "nothing-waits") {
-		t.Errorf("abe was offered his own affair: %v", err)
-	}
-	// Most of those who may work here reported the next one.
-	for i, w := range []workforce.WorkerID{"abe", "dan", "bob", "lee", "eva"} {
-		account := "acct/6" + string(rune('0'+i))
-		o.Owns(w, "plaza:"+account)
-		o.Flag("crowd "+string(w), "post/4", "MisleadingSpam", account)
-	}
-	first := o.Take("ann").Case
-	crowd := o.Take("ann").Case
-	o.refused("ann", actions.DeedMerge, crowd, cases.Order{Into: first.ID, Note: "One seller."}, "other-lead-needed")
-	o.do("ann", actions.DeedEscalate, crowd, cases.Order{Role: cases.AskLead, Note: "Merge it?"})
-	held := o.claim("sue", crowd.ID).Case
-	o.refused("sue", actions.DeedMerge, held, cases.Order{Into: first.ID, Note: "One seller."}, "other-lead-needed")
-	if _, err := o.Desk.Release(t.Context(), desktest.As("sue"), held.ID, held.Claim); err != nil {
-		t.Fatal(err)
-	}
-	held = o.claim("kim", crowd.ID).Case
-	_, err := o.try("kim", actions.DeedMerge, held, cases.Order{Into: first.ID, Note: "One seller."})
-	if fault.Is(err, "other-lead-needed") && !strings.Contains(err.Error(), "kim") {
-		t.Errorf("kim is of another line: %v", err)
-	}
-	if err != nil {
-		t.Errorf("kim: %v", err)
-	}
+	desktest.Each(t, func(t *testing.T, options desktest.Options) {
+		o := newOffice(t, options)
+		o.Owns("abe", "plaza:acct/50")
+		old := o.Flag("1", "post/1", "MisleadingSpam", "acct/9").Case
+		o.Flag("2", "post/2", "MisleadingSpam", "acct/50") // abe reports it
+		a := o.Take("abe").Case
+		if a.ID != old.ID {
+			t.Fatalf("abe got %s", a.ID)
+		}
+		b := o.Take("ann").Case
+		own := b
+		own.Claim = a.Claim
+		o.refused("abe", actions.DeedMerge, own, cases.Order{Into: old.ID, Note: "One seller."}, "case-taken")
+		o.do("ann", actions.DeedMerge, b, cases.Order{Into: old.ID, Note: "One seller."})
+		if now := o.now(old.ID); now.State != cases.Waiting || now.Holder != "" {
+			t.Errorf("abe holds his own affair: %+v", now)
+		}
+		if _, err := o.Desk.Next(t.Context(), desktest.As("abe"), ""); !fault.Is(err, "nothing-waits") {
+			t.Errorf("abe was offered his own affair: %v", err)
+		}
+		// Most of those who may work here reported the next one.
+		for i, w := range []workforce.WorkerID{"abe", "dan", "bob", "lee", "eva"} {
+			account := "acct/6" + string(rune('0'+i))
+			o.Owns(w, "plaza:"+account)
+			o.Flag("crowd "+string(w), "post/4", "MisleadingSpam", account)
+		}
+		first := o.Take("ann").Case
+		crowd := o.Take("ann").Case
+		o.refused("ann", actions.DeedMerge, crowd, cases.Order{Into: first.ID, Note: "One seller."}, "other-lead-needed")
+		o.do("ann", actions.DeedEscalate, crowd, cases.Order{Role: cases.AskLead, Note: "Merge it?"})
+		held := o.claim("sue", crowd.ID).Case
+		o.refused("sue", actions.DeedMerge, held, cases.Order{Into: first.ID, Note: "One seller."}, "other-lead-needed")
+		if _, err := o.Desk.Release(t.Context(), desktest.As("sue"), held.ID, held.Claim); err != nil {
+			t.Fatal(err)
+		}
+		held = o.claim("kim", crowd.ID).Case
+		_, err := o.try("kim", actions.DeedMerge, held, cases.Order{Into: first.ID, Note: "One seller."})
+		if fault.Is(err, "other-lead-needed") && !strings.Contains(err.Error(), "kim") {
+			t.Errorf("kim is of another line: %v", err)
+		}
+		if err != nil {
+			t.Errorf("kim: %v", err)
+		}
+	})
 }
 
 // TestSplit: reports leave a case for the open case of the subject that they name, or of
@@ -593,54 +609,58 @@ func (o office) reports(id string) (all []store.Report) {
 
 // TestGraveSplit: a report of the highest severity does not leave the subject that it names.
 func TestGraveSplit(t *testing.T) {
-	o := newOffice(t, desktest.Options{})
-	o.Flag("1", "post/1", "MisleadingSpam", "acct/9")
-	r := o.Flag("2", "post/1", "ViolenceThreats", "acct/8")
-	c := o.Take("ann").Case
-	o.refused("ann", actions.DeedSplit, c, cases.Order{Reports: []string{r.Report.ID}, Subject: "plaza:post/9"}, "grave-case")
+	desktest.Each(t, func(t *testing.T, options desktest.Options) {
+		o := newOffice(t, options)
+		o.Flag("1", "post/1", "MisleadingSpam", "acct/9")
+		r := o.Flag("2", "post/1", "ViolenceThreats", "acct/8")
+		c := o.Take("ann").Case
+		o.refused("ann", actions.DeedSplit, c, cases.Order{Reports: []string{r.Report.ID}, Subject: "plaza:post/9"}, "grave-case")
+	})
 }
 
 // TestRefer: a case of child safety or of a threat to life is referred to somebody whom the
 // rule set names; an entry of its own, a clock and an export tell of it.
 func TestRefer(t *testing.T) {
-	o := newOffice(t, desktest.Options{})
-	o.Adopt(actions.PartRules, strings.Replace(cases.DefaultRules(), `"referrals": []`, `"referrals": [{"id": "hotline", "name": "The hotline", "to": "desk@hotline.example", "about": "Abuse of children."}]`, 1))
-	o.Flag("1", "post/1", "MisleadingSpam", "acct/9")
-	c := o.Take("ann").Case
-	order := cases.Order{Referral: "hotline", Reference: "H-77", Until: o.in(90 * 24 * time.Hour)}
-	o.refused("ann", actions.DeedRefer, c, order, "not-referred")
-	o.Flag("2", "post/2", "ChildSafetyCSAM", "acct/8")
-	g := o.Take("ann").Case
-	unknown := order
-	unknown.Referral = "nobody"
-	o.refused("ann", actions.DeedRefer, g, unknown, "no-such-referral")
-	next := o.do("ann", actions.DeedRefer, g, order)
-	if next.State != cases.Claimed || next.Version != g.Version+1 {
-		t.Errorf("%+v", next)
-	}
-	var entries []ledger.Entry
-	if err := o.Store.Read(t.Context(), func(tx *store.Tx) (err error) {
-		entries, err = tx.EntriesAbout(g.ID, canonical.Time{}, 10)
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
-	if len(entries) != 1 || entries[0].Body.Kind != entry.KindReferral || strings.Contains(string(entries[0].BodyBytes), "H-77") {
-		t.Fatalf("entries %+v", entries)
-	}
-	x, err := o.Desk.ReferralExport(t.Context(), desktest.As("ann"), g.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(x.Referrals) != 1 || x.Referrals[0].Reference != "H-77" || x.Referrals[0].To != "desk@hotline.example" || x.Subject.ID != "post/2" || len(x.Reports) != 1 || x.Reports[0].Commitment.IsZero() {
-		t.Errorf("export %+v", x)
-	}
-	if strings.Contains(string(canonical.MustMarshal(x)), "Look at post/2") {
-		t.Error("the export quotes a report")
-	}
-	if _, err := o.Desk.ReferralExport(t.Context(), desktest.As("ann"), c.ID); !fault.Is(err, "not-referred") {
-		t.Errorf("a case that was not referred is exported: %v", err)
-	}
+	desktest.Each(t, func(t *testing.T, options desktest.Options) {
+		o := newOffice(t, options)
+		o.Adopt(actions.PartRules, strings.Replace(cases.DefaultRules(), `"referrals": []`, `"referrals": [{"id": "hotline", "name": "The hotline", "to": "desk@hotline.example", "about": "Abuse of children."}]`, 1))
+		o.Flag("1", "post/1", "MisleadingSpam", "acct/9")
+		c := o.Take("ann").Case
+		order := cases.Order{Referral: "hotline", Reference: "H-77", Until: o.in(90 * 24 * time.Hour)}
+		o.refused("ann", actions.DeedRefer, c, order, "not-referred")
+		o.Flag("2", "post/2", "ChildSafetyCSAM", "acct/8")
+		g := o.Take("ann").Case
+		unknown := order
+		unknown.Referral = "nobody"
+		o.refused("ann", actions.DeedRefer, g, unknown, "no-such-referral")
+		next := o.do("ann", actions.DeedRefer, g, order)
+		if next.State != cases.Claimed || next.Version != g.Version+1 {
+			t.Errorf("%+v", next)
+		}
+		var entries []ledger.Entry
+		if err := o.Store.Read(t.Context(), func(tx *store.Tx) (err error) {
+			entries, err = tx.EntriesAbout(g.ID, canonical.Time{}, 10)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if len(entries) != 1 || entries[0].Body.Kind != entry.KindReferral || strings.Contains(string(entries[0].BodyBytes), "H-77") {
+			t.Fatalf("entries %+v", entries)
+		}
+		x, err := o.Desk.ReferralExport(t.Context(), desktest.As("ann"), g.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(x.Referrals) != 1 || x.Referrals[0].Reference != "H-77" || x.Referrals[0].To != "desk@hotline.example" || x.Subject.ID != "post/2" || len(x.Reports) != 1 || x.Reports[0].Commitment.IsZero() {
+			t.Errorf("export %+v", x)
+		}
+		if strings.Contains(string(canonical.MustMarshal(x)), "Look at post/2") {
+			t.Error("the export quotes a report")
+		}
+		if _, err := o.Desk.ReferralExport(t.Context(), desktest.As("ann"), c.ID); !fault.Is(err, "not-referred") {
+			t.Errorf("a case that was not referred is exported: %v", err)
+		}
+	})
 }
 
 // buriers is a list of budgets in which one person buries as little as limit an hour.
@@ -657,29 +677,32 @@ func buriers(limit int64) []actions.Budget {
 // TestBuryingIsBounded: each way to end or delay a report with less than its measure spends a
 // budget, per person and hour.
 func TestBuryingIsBounded(t *testing.T) {
-	o := newOffice(t, desktest.Options{Budgets: buriers(3)})
-	o.Clock().Hold()
-	for _, n := range []string{"1", "2", "3", "4", "5"} {
-		o.Flag(n, "post/"+n, "MisleadingSpam", "acct/9")
-	}
-	o.do("ann", actions.DeedSkip, o.Take("ann").Case, cases.Order{})
-	if _, err := o.TryDecide("ann", o.Take("ann"), casework.Judgement{Verdict: actions.CaseNoViolation}); err != nil {
-		t.Fatal(err)
-	}
-	c := o.Take("ann").Case
-	o.do("ann", actions.DeedNote, c, cases.Order{Note: "A note buries nothing."})
-	o.do("ann", actions.DeedEscalate, c, cases.Order{Role: cases.AskLead, Note: "Who decides this?"})
-	taken := o.Take("ann")
-	o.refused("ann", actions.DeedSkip, taken.Case, cases.Order{}, "budget-spent")
-	if _, err := o.TryDecide("ann", taken, casework.Judgement{Verdict: actions.CaseDuplicate}); !fault.Is(err, "budget-spent") {
-		t.Errorf("a fourth case was buried: %v", err)
-	}
-	if out, err := o.TryDecide("ann", taken, casework.Judgement{Verdict: actions.CaseViolation, Rule: 1}); err != nil {
-		t.Errorf("a measure buries nothing: %v %+v", err, out)
-	}
-	o.do("abe", actions.DeedSkip, o.Take("abe").Case, cases.Order{}) // each person has their own
-	o.Clock().Advance(time.Hour + time.Second)
-	o.do("ann", actions.DeedSkip, o.Take("ann").Case, cases.Order{})
+	desktest.Each(t, func(t *testing.T, options desktest.Options) {
+		options.Budgets = buriers(3)
+		o := newOffice(t, options)
+		o.Clock().Hold()
+		for _, n := range []string{"1", "2", "3", "4", "5"} {
+			o.Flag(n, "post/"+n, "MisleadingSpam", "acct/9")
+		}
+		o.do("ann", actions.DeedSkip, o.Take("ann").Case, cases.Order{})
+		if _, err := o.TryDecide("ann", o.Take("ann"), casework.Judgement{Verdict: actions.CaseNoViolation}); err != nil {
+			t.Fatal(err)
+		}
+		c := o.Take("ann").Case
+		o.do("ann", actions.DeedNote, c, cases.Order{Note: "A note buries nothing."})
+		o.do("ann", actions.DeedEscalate, c, cases.Order{Role: cases.AskLead, Note: "Who decides this?"})
+		taken := o.Take("ann")
+		o.refused("ann", actions.DeedSkip, taken.Case, cases.Order{}, "budget-spent")
+		if _, err := o.TryDecide("ann", taken, casework.Judgement{Verdict: actions.CaseDuplicate}); !fault.Is(err, "budget-spent") {
+			t.Errorf("a fourth case was buried: %v", err)
+		}
+		if out, err := o.TryDecide("ann", taken, casework.Judgement{Verdict: actions.CaseViolation, Rule: 1}); err != nil {
+			t.Errorf("a measure buries nothing: %v %+v", err, out)
+		}
+		o.do("abe", actions.DeedSkip, o.Take("abe").Case, cases.Order{}) // each person has their own
+		o.Clock().Advance(time.Hour + time.Second)
+		o.do("ann", actions.DeedSkip, o.Take("ann").Case, cases.Order{})
+	})
 }
 
 // TestSecondPerson: nobody ends a case of the highest severity alone with less than its usual
@@ -821,51 +844,53 @@ func TestTakeBack(t *testing.T) {
 
 // TestTakeBackLifts: what is taken back is lifted on the platform, and the strike ends.
 func TestTakeBackLifts(t *testing.T) {
-	to := desktest.NewTown(t, desktest.Options{})
-	to.OpenOffice()
-	to.World.Flag("1", "acct/3", "MisleadingSpam", "acct/4")
-	evidenceCopied(t, to.World)
-	taken := to.World.Take("ann")
-	out, err := to.TryDecide("ann", taken, casework.Judgement{Verdict: actions.CaseViolation, Rule: 1, Measures: []casework.Measure{{Kind: actions.AccountLabel, Value: desktest.Labels[0]}}, Reasons: "Mild."})
-	if err != nil {
-		t.Fatal(err)
-	}
-	comesTo(t, to, out.Requests[0], actions.StatusExecuted, "executed")
-	strikes := func() (n int64) {
-		if err := to.Store.Read(t.Context(), func(tx *store.Tx) error {
-			by, err := tx.Strikes("plaza", "acct/3", tx.Now())
-			n = by[1]
-			return err
-		}); err != nil {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		to := desktest.NewTown(t, o)
+		to.OpenOffice()
+		to.World.Flag("1", "acct/3", "MisleadingSpam", "acct/4")
+		evidenceCopied(t, to.World)
+		taken := to.World.Take("ann")
+		out, err := to.TryDecide("ann", taken, casework.Judgement{Verdict: actions.CaseViolation, Rule: 1, Measures: []casework.Measure{{Kind: actions.AccountLabel, Value: desktest.Labels[0]}}, Reasons: "Mild."})
+		if err != nil {
 			t.Fatal(err)
 		}
-		return n
-	}
-	if strikes() != 1 {
-		t.Error("the decision is no strike")
-	}
-	d, err := to.Desk.DraftTakeBack(t.Context(), desktest.As("ann"), out.ID, "", canonical.Digest{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	deed := to.Deed("ann", d.Deed, cases.Order{}.Text())
-	if _, err := to.Desk.TakeBack(t.Context(), desktest.As("ann"), deed, cases.Order{}.Text(), acts.Undone{}); !fault.Is(err, "measure-stands") {
-		t.Errorf("taken back without an undo: %v", err)
-	}
-	again, _, _, err := back(to.World, "ann", out.ID)
-	if err != nil || again.Case.Holder != "ann" {
-		t.Fatalf("%+v: %v", again, err)
-	}
-	desktest.Until(t, "the measure is lifted", func() bool {
-		r, err := to.Desk.RequestByID(t.Context(), desktest.As("ann"), out.Requests[0].ID)
-		return err == nil && r.Status == actions.StatusReversed
+		comesTo(t, to, out.Requests[0], actions.StatusExecuted, "executed")
+		strikes := func() (n int64) {
+			if err := to.Store.Read(t.Context(), func(tx *store.Tx) error {
+				by, err := tx.Strikes("plaza", "acct/3", tx.Now())
+				n = by[1]
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		if strikes() != 1 {
+			t.Error("the decision is no strike")
+		}
+		d, err := to.Desk.DraftTakeBack(t.Context(), desktest.As("ann"), out.ID, "", canonical.Digest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		deed := to.Deed("ann", d.Deed, cases.Order{}.Text())
+		if _, err := to.Desk.TakeBack(t.Context(), desktest.As("ann"), deed, cases.Order{}.Text(), acts.Undone{}); !fault.Is(err, "measure-stands") {
+			t.Errorf("taken back without an undo: %v", err)
+		}
+		again, _, _, err := back(to.World, "ann", out.ID)
+		if err != nil || again.Case.Holder != "ann" {
+			t.Fatalf("%+v: %v", again, err)
+		}
+		desktest.Until(t, "the measure is lifted", func() bool {
+			r, err := to.Desk.RequestByID(t.Context(), desktest.As("ann"), out.Requests[0].ID)
+			return err == nil && r.Status == actions.StatusReversed
+		})
+		if strikes() != 0 {
+			t.Error("the strike stands")
+		}
+		if now := to.State("acct/3"); len(now.Layers) != 0 {
+			t.Errorf("plaza still has %+v", now.Layers)
+		}
 	})
-	if strikes() != 0 {
-		t.Error("the strike stands")
-	}
-	if now := to.State("acct/3"); len(now.Layers) != 0 {
-		t.Errorf("plaza still has %+v", now.Layers)
-	}
 }
 
 // TestPromises: a promise runs from the report to the decision; those that are missed are
@@ -947,102 +972,147 @@ func evidenceCopied(t *testing.T, w *desktest.World) {
 // reason and the draft; if that person does not open it in time, it goes to the queue. A decision
 // that does not stand is no strike, so that one case never counts twice.
 func TestYourTurn(t *testing.T) {
-	to := desktest.NewTown(t, desktest.Options{})
-	to.OpenOffice()
-	to.World.Flag("1", "acct/2", "MisleadingSpam", "acct/4")
-	evidenceCopied(t, to.World)
-	taken := to.World.Take("ann")
-	draft := []byte(`{"rule":1}`)
-	if err := to.Desk.KeepDraft(t.Context(), desktest.As("ann"), taken.Case.ID, draft); err != nil {
-		t.Fatal(err)
-	}
-	out, err := to.TryDecide("ann", taken, casework.Judgement{Verdict: actions.CaseViolation, Rule: 1, Measures: []casework.Measure{{Kind: actions.AccountLabel, Value: desktest.Labels[0]}}, Reasons: "Mild."})
-	if err != nil || out.Case.State != cases.Held || out.Case.Holder != "" {
-		t.Fatalf("%+v: %v", out.Case, err)
-	}
-	request := out.Requests[0].ID
-	d, err := to.Desk.DraftVerdict(t.Context(), desktest.As("lee"), request, actions.VerdictDecline, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := to.Desk.Decline(t.Context(), desktest.As("lee"), request, to.Signed("lee", d), false, "Too much."); err != nil {
-		t.Fatal(err)
-	}
-	now := func() (c cases.Case) {
-		if err := to.Store.Read(t.Context(), func(tx *store.Tx) (err error) {
-			c, err = tx.Case(taken.Case.ID)
-			return err
-		}); err != nil {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		to := desktest.NewTown(t, o)
+		to.OpenOffice()
+		to.World.Flag("1", "acct/2", "MisleadingSpam", "acct/4")
+		evidenceCopied(t, to.World)
+		taken := to.World.Take("ann")
+		draft := []byte(`{"rule":1}`)
+		if err := to.Desk.KeepDraft(t.Context(), desktest.As("ann"), taken.Case.ID, draft); err != nil {
 			t.Fatal(err)
 		}
-		return c
-	}
-	strikes := func(want int64) {
-		t.Helper()
-		if err := to.Store.Read(t.Context(), func(tx *store.Tx) error {
-			by, err := tx.Strikes("plaza", "acct/2", tx.Now())
-			if err == nil && by[1] != want {
-				t.Errorf("the account has %d strikes, want %d", by[1], want)
+		out, err := to.TryDecide("ann", taken, casework.Judgement{Verdict: actions.CaseViolation, Rule: 1, Measures: []casework.Measure{{Kind: actions.AccountLabel, Value: desktest.Labels[0]}}, Reasons: "Mild."})
+		if err != nil || out.Case.State != cases.Held || out.Case.Holder != "" {
+			t.Fatalf("%+v: %v", out.Case, err)
+		}
+		request := out.Requests[0].ID
+		d, err := to.Desk.DraftVerdict(t.Context(), desktest.As("lee"), request, actions.VerdictDecline, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := to.Desk.Decline(t.Context(), desktest.As("lee"), request, to.Signed("lee", d), false, "Too much."); err != nil {
+			t.Fatal(err)
+		}
+		now := func() (c cases.Case) {
+			if err := to.Store.Read(t.Context(), func(tx *store.Tx) (err error) {
+				c, err = tx.Case(taken.Case.ID)
+				return err
+			}); err != nil {
+				t.Fatal(err)
 			}
-			return err
-		}); err != nil {
+			return c
+		}
+		strikes := func(want int64) {
+			t.Helper()
+			if err := to.Store.Read(t.Context(), func(tx *store.Tx) error {
+				by, err := tx.Strikes("plaza", "acct/2", tx.Now())
+				if err == nil && by[1] != want {
+					t.Errorf("the account has %d strikes, want %d", by[1], want)
+				}
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		desktest.Until(t, "the case comes back", func() bool { return now().State == cases.Waiting })
+		strikes(0)
+		back := now()
+		if back.Turn != "ann" || !strings.Contains(back.TurnWhy, "declined") || back.Until.Sub(back.Updated.Time) != 15*time.Minute {
+			t.Errorf("it comes back as %+v", back)
+		}
+		if _, err := to.Desk.Next(t.Context(), desktest.As("abe"), ""); !fault.Is(err, "nothing-waits") {
+			t.Errorf("abe was offered what is ann's turn: %v", err)
+		}
+		again := to.World.Take("ann")
+		if again.Case.ID != taken.Case.ID || string(again.Draft) != string(draft) {
+			t.Errorf("ann got %+v with the draft %q", again.Case, again.Draft)
+		}
+		// Another one, which ann leaves lying.
+		out, err = to.TryDecide("ann", again, casework.Judgement{Verdict: actions.CaseViolation, Rule: 1, Measures: []casework.Measure{{Kind: actions.AccountLabel, Value: desktest.Labels[1]}}, Reasons: "Mild."})
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	desktest.Until(t, "the case comes back", func() bool { return now().State == cases.Waiting })
-	strikes(0)
-	back := now()
-	if back.Turn != "ann" || !strings.Contains(back.TurnWhy, "declined") || back.Until.Sub(back.Updated.Time) != 15*time.Minute {
-		t.Errorf("it comes back as %+v", back)
-	}
-	if _, err := to.Desk.Next(t.Context(), desktest.As("abe"), ""); !fault.Is(err, "nothing-waits") {
-		t.Errorf("abe was offered what is ann's turn: %v", err)
-	}
-	again := to.World.Take("ann")
-	if again.Case.ID != taken.Case.ID || string(again.Draft) != string(draft) {
-		t.Errorf("ann got %+v with the draft %q", again.Case, again.Draft)
-	}
-	// Another one, which ann leaves lying.
-	out, err = to.TryDecide("ann", again, casework.Judgement{Verdict: actions.CaseViolation, Rule: 1, Measures: []casework.Measure{{Kind: actions.AccountLabel, Value: desktest.Labels[1]}}, Reasons: "Mild."})
-	if err != nil {
-		t.Fatal(err)
-	}
-	strikes(1)
-	if _, err := to.TryWithdraw("ann", out.Requests[0].ID, out.Requests[0].Version); err != nil {
-		t.Fatal(err)
-	}
-	desktest.Until(t, "the case comes back", func() bool { return now().State == cases.Waiting })
-	to.Clock().Advance(16 * time.Minute)
-	if err := to.Desk.Sweep(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if c := now(); c.Turn != "" || c.TurnWhy == "" {
-		t.Errorf("nobody opened it, and it is %+v", c)
-	}
-	abe := to.World.Take("abe")
-	if abe.Case.ID != taken.Case.ID || len(abe.Drafts) != 1 || string(abe.Drafts[0].Body) != string(draft) {
-		t.Errorf("abe got %+v with %+v", abe.Case, abe.Drafts)
-	}
+		strikes(1)
+		if _, err := to.TryWithdraw("ann", out.Requests[0].ID, out.Requests[0].Version); err != nil {
+			t.Fatal(err)
+		}
+		desktest.Until(t, "the case comes back", func() bool { return now().State == cases.Waiting })
+		to.Clock().Advance(16 * time.Minute)
+		if err := to.Desk.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if c := now(); c.Turn != "" || c.TurnWhy == "" {
+			t.Errorf("nobody opened it, and it is %+v", c)
+		}
+		abe := to.World.Take("abe")
+		if abe.Case.ID != taken.Case.ID || len(abe.Drafts) != 1 || string(abe.Drafts[0].Body) != string(draft) {
+			t.Errorf("abe got %+v with %+v", abe.Case, abe.Drafts)
+		}
+	})
+}
+
+// TestSettledKilled: the desk dies after it has brought a case back and before its job is done.
+// The job runs again, and the case comes back once.
+func TestSettledKilled(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		died := make(chan struct{})
+		var once sync.Once
+		o.Step = func(name string) {
+			if name == casework.StepSettled {
+				once.Do(func() {
+					close(died)
+					runtime.Goexit() // the worker is gone, and its job is still claimed
+				})
+			}
+		}
+		to := desktest.NewTown(t, o)
+		to.OpenOffice()
+		to.World.Flag("1", "acct/2", "MisleadingSpam", "acct/4")
+		evidenceCopied(t, to.World)
+		taken := to.World.Take("ann")
+		out, err := to.TryDecide("ann", taken, casework.Judgement{Verdict: actions.CaseViolation, Rule: 1, Measures: []casework.Measure{{Kind: actions.AccountLabel, Value: desktest.Labels[0]}}, Reasons: "Mild."})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := to.TryWithdraw("ann", out.Requests[0].ID, out.Requests[0].Version); err != nil {
+			t.Fatal(err)
+		}
+		<-died
+		to.Clock().Advance(5 * time.Minute) // its claim runs out
+		count := func(query string) (n int) {
+			if err := to.Store.Read(t.Context(), func(tx *store.Tx) error { return tx.QueryRow(query).Scan(&n) }); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		desktest.Until(t, "the job has run again", func() bool { return count("select count(*) from job where kind = 'desk.case.settle'") == 0 })
+		if n := count("select count(*) from case_move where move = 'your-turn'"); n != 1 {
+			t.Errorf("the case came back %d times", n)
+		}
+	})
 }
 
 // TestLeaversLoseClaims: the claim of somebody ends with the engagement, and the case waits for
 // others.
 func TestLeaversLoseClaims(t *testing.T) {
-	o := newOffice(t, desktest.Options{})
-	o.Clock().Advance(6*time.Hour - time.Minute) // a minute before dan's engagement ends
-	o.Flag("1", "post/1", "MisleadingSpam", "acct/9")
-	c := o.Take("dan").Case
-	o.sweep()
-	if now := o.now(c.ID); now.Holder != "dan" {
-		t.Fatalf("%+v", now)
-	}
-	o.Clock().Advance(2 * time.Minute)
-	o.sweep()
-	if now := o.now(c.ID); now.State != cases.Waiting || now.Holder != "" {
-		t.Errorf("%+v", now)
-	}
-	o.refused("dan", actions.DeedSkip, c, cases.Order{}, "engagement-ended")
-	if taken := o.Take("ann"); taken.Case.ID != c.ID {
-		t.Errorf("ann got %s", taken.Case.ID)
-	}
+	desktest.Each(t, func(t *testing.T, options desktest.Options) {
+		o := newOffice(t, options)
+		o.Clock().Advance(6*time.Hour - time.Minute) // a minute before dan's engagement ends
+		o.Flag("1", "post/1", "MisleadingSpam", "acct/9")
+		c := o.Take("dan").Case
+		o.sweep()
+		if now := o.now(c.ID); now.Holder != "dan" {
+			t.Fatalf("%+v", now)
+		}
+		o.Clock().Advance(2 * time.Minute)
+		o.sweep()
+		if now := o.now(c.ID); now.State != cases.Waiting || now.Holder != "" {
+			t.Errorf("%+v", now)
+		}
+		o.refused("dan", actions.DeedSkip, c, cases.Order{}, "engagement-ended")
+		if taken := o.Take("ann"); taken.Case.ID != c.ID {
+			t.Errorf("ann got %s", taken.Case.ID)
+		}
+	})
 }

@@ -137,6 +137,9 @@ func TestRevealNobody(t *testing.T) {
 		_, err := o.Desk.Reveal(t.Context(), desktest.As("ann"), id, report, whyReveal)
 		refused(t, err, "no-reporter")
 	}
+	if _, err := o.Desk.Reveal(t.Context(), desktest.As("ann"), id, got[0].Report.ID, whyReveal); !strings.Contains(fault.TextOf(err), "anonymous") {
+		t.Errorf("of an anonymous report: %v", err)
+	}
 	if all := o.reveals(id); len(all) != 0 {
 		t.Errorf("of nobody was revealed %+v", all)
 	}

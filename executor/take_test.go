@@ -3,6 +3,7 @@ package executor_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
+	"countersign.dev/executor"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
@@ -112,6 +114,51 @@ func TestTake(t *testing.T) {
 	p.restart()
 	p.ready()
 	p.executes(takedown("ann"))
+}
+
+// TestTakenKilled: the executor dies after it has taken a change and before anybody has an
+// answer. The change is in force when it is back, is told to the desk once, and whoever hands it
+// over again gets the answer.
+func TestTakenKilled(t *testing.T) {
+	p := newPlace(t)
+	p.ready()
+	p.halt()
+	died := make(chan struct{})
+	var once sync.Once
+	p.step = func(name string) {
+		if name == executor.StepTaken {
+			once.Do(func() {
+				close(died)
+				runtime.Goexit() // whoever handed it over gets no answer
+			})
+		}
+	}
+	p.start()
+	p.ready()
+	p.desk.Hide(true)
+	a := p.world.Claim(actions.DeskFreeze, freeze(actions.ScopeWorker, "ann"), "ole")
+	go func() { _, _ = p.Take(t.Context(), a) }()
+	<-died
+	p.restart()
+	p.ready()
+	p.refuses(p.world.Request("ann", actions.AccountTakedown, p.plaza.Account("acct/9", 1, ""), actions.Standard), "frozen")
+	if got, err := p.Take(t.Context(), a); err != nil || got.Request != a.Request.Statement.Request {
+		t.Errorf("handed over again: %+v, %v", got, err)
+	}
+	told := func() (n int) {
+		for _, x := range p.world.Executions() {
+			if x.Kind == proof.KindTaken {
+				n++
+			}
+		}
+		return n
+	}
+	p.until("the record is in the ledger", func() bool { return told() > 0 })
+	p.restart()
+	p.ready()
+	if n := told(); n != 1 {
+		t.Errorf("the ledger has %d records of it", n)
+	}
 }
 
 // takenOver has the desk enter in the chain the first change that the executor took, where it

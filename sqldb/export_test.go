@@ -19,3 +19,11 @@ func LockByProcess() { lockByDescriptor = func() error { return nil } }
 
 // Unnamed is unnamed.
 func Unnamed(q string) string { return unnamed(q) }
+
+// SideBySide returns how many readers may be in transactions at the same time.
+func SideBySide(db *DB) int {
+	if db.dialect == SQLite {
+		return cap(db.reading)
+	}
+	return postgresReaders
+}

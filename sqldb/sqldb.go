@@ -91,6 +91,11 @@ type DB struct {
 	source  source
 	readers *sql.DB
 	cached  *statementCache // of readers; nil where the driver caches by itself
+	// reading, where there is such a cache, has a place for each reader that may be in a
+	// transaction: one fewer than the readers have connections. A reader that needs a new
+	// statement has it prepared on another connection than its own. If all of them were held
+	// by readers who wait for one, none would ever go on.
+	reading chan struct{}
 	writer  *writer
 
 	listening sync.Mutex
@@ -159,6 +164,7 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	}
 	if db.dialect == SQLite {
 		db.cached = newStatementCache(db.readers.PrepareContext)
+		db.reading = make(chan struct{}, sqliteReaders-1)
 	}
 	db.writer = startWriter(db, pool, o)
 	return db, nil
@@ -239,6 +245,14 @@ func (db *DB) Dialect() Dialect { return db.dialect }
 // Read runs fn against one snapshot, on a connection that cannot write. It ends
 // when ctx does.
 func (db *DB) Read(ctx context.Context, fn func(*Tx) error) error {
+	if db.reading != nil {
+		select {
+		case db.reading <- struct{}{}:
+			defer func() { <-db.reading }()
+		case <-ctx.Done():
+			return fmt.Errorf("begin reading: %w", translate(ctx.Err()))
+		}
+	}
 	stx, err := db.readers.BeginTx(ctx, db.dialect.snapshot())
 	if err != nil {
 		return fmt.Errorf("begin reading: %w", translate(err))

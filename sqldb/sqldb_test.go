@@ -412,3 +412,35 @@ func TestOpenRefuses(t *testing.T) {
 		t.Errorf("no server: %v", err)
 	}
 }
+
+// TestReadersPrepareSideBySide: as many readers as there may be have begun, and then each reads
+// by a statement that nobody has prepared. All of them end.
+func TestReadersPrepareSideBySide(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, url string) {
+		db := sqldbtest.Open(t, url, options())
+		const readers = 40
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // for none of these to wait for another takes no time
+		defer cancel()
+		var all sync.WaitGroup
+		begun := make(chan struct{}, readers)
+		proceed := make(chan struct{})
+		for i := range readers {
+			all.Go(func() {
+				if err := db.Read(ctx, func(tx *sqldb.Tx) error {
+					begun <- struct{}{}
+					<-proceed
+					var n int
+					return tx.QueryRow(fmt.Sprintf("select %d", i)).Scan(&n)
+				}); err != nil {
+					t.Errorf("reader %d: %v", i, err)
+				}
+			})
+		}
+		// More than these do not begin at the same time.
+		for range sqldb.SideBySide(db) {
+			<-begun
+		}
+		close(proceed)
+		all.Wait()
+	})
+}

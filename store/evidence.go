@@ -118,14 +118,6 @@ func (tx *Tx) EvidenceBefore(e Evidence) (canonical.Digest, error) {
 	return textDigest(content)
 }
 
-// MediaToSay reports whether a case has pictures that were left out since it is reported for a
-// reason of child safety, or evidence of which nobody knows that yet.
-func (tx *Tx) MediaToSay(caseID string) (bool, error) {
-	var n int64
-	err := tx.QueryRow(`select count(*) from evidence e where e.case_id = $1 and (e.state = 'pending' or exists (select 1 from evidence_picture p where p.evidence = e.id and p.state = 'withheld'))`, caseID).Scan(&n)
-	return n > 0, err
-}
-
 // CopiedBefore returns the newest evidence of a case that has a document and was asked for before
 // another one; ok is false if there is none.
 func (tx *Tx) CopiedBefore(e Evidence) (before Evidence, ok bool, err error) {
@@ -135,6 +127,14 @@ func (tx *Tx) CopiedBefore(e Evidence) (before Evidence, ok bool, err error) {
 		return before, false, nil
 	}
 	return before, err == nil, err
+}
+
+// MediaToSay reports whether a case has pictures that were left out since it is reported for a
+// reason of child safety, or evidence of which nobody knows that yet.
+func (tx *Tx) MediaToSay(caseID string) (bool, error) {
+	var n int64
+	err := tx.QueryRow(`select count(*) from evidence e where e.case_id = $1 and (e.state = 'pending' or exists (select 1 from evidence_picture p where p.evidence = e.id and p.state = 'withheld'))`, caseID).Scan(&n)
+	return n > 0, err
 }
 
 // PendingEvidence counts the evidences that are still to be copied, and says since when the

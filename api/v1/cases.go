@@ -382,8 +382,11 @@ type CaseCounts struct {
 	Items []CaseCount `json:"items" doc:"by identifier; none only at the end"`
 }
 
-// CaseCount is how many reports the row of a case counts.
+// CaseCount is what the desk's rows say of a case.
 type CaseCount struct {
-	Case    string `json:"case"`
-	Reports int64  `json:"reports"`
+	Case     string         `json:"case"`
+	Reports  int64          `json:"reports" doc:"that the case counts"`
+	Rows     int64          `json:"rows" doc:"of reports that are in it"`
+	Severity cases.Severity `json:"severity"`
+	State    cases.State    `json:"state"`
 }

@@ -287,8 +287,22 @@ func (c *initOpen) tryClose(ctx context.Context, s *cli.Session, dir string, st 
 		p.Line("Founded %s, for trying, with the officers %s.", doc.Origin, strings.Join(c.Officers, ", "))
 		p.Line("  entry 0  %s", root)
 		p.Line("  keys     %s", filepath.Join(dir, deskdir.Keys))
-		p.Line("Start it:")
+		p.Line("Start it, and leave it running:")
 		p.Line("  countersign serve --dir %s", dir)
+		p.Line("In another terminal, sign in as each officer, at the address that serve prints:")
+		folder := func(id string) string { return filepath.Join(filepath.Dir(dir), id) }
+		for _, o := range doc.Officers {
+			id := string(o)
+			p.Line("  countersign token create --save --url http://127.0.0.1:7400 --key %s --dir %s", filepath.Join(dir, deskdir.Keys, id+".key"), folder(id))
+		}
+		p.Line("Then one asks, and each of the others countersigns: countersign --dir %s action countersign REQUEST", folder(string(doc.Officers[1])))
+		asks := "  countersign --dir " + folder(string(doc.Officers[0]))
+		p.Line("%s platform add plaza --connector plaza --reason 'to try it'", asks)
+		p.Line("  countersign rule default --out %s", folder("rules.json"))
+		p.Line("%s rule propose %s --reason 'to try it'", asks, folder("rules.json"))
+		p.Line("  countersign queue default --out %s", folder("queues.json"))
+		p.Line("%s queue propose %s --reason 'to try it'     (once the rules are countersigned)", asks, folder("queues.json"))
+		p.Line("People, keys, programs and the first case: doc/operating.md, The first day. Where it stands: countersign --dir %s status", folder(string(doc.Officers[0])))
 	})
 }
 

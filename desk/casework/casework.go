@@ -35,6 +35,15 @@ type Config struct {
 	SweepEvery time.Duration
 }
 
+// The steps of a day's work besides those of package kernel and those of evidence. A desk may
+// die after each of them. A decision is a kernel.StepRequested, with or without measures.
+const (
+	StepReported = "reported" // reports are committed; whoever handed them in has no answer yet
+	StepClaimed  = "claimed"  // a claim is committed, and shows nothing yet
+	StepShown    = "shown"    // what a claim shows is committed; its holder has no answer yet
+	StepSettled  = "settled"  // it is committed what the measures of a case have led to
+)
+
 // Room is this room of the desk. It is safe for concurrent use.
 type Room struct {
 	desk   *kernel.Kernel
@@ -85,7 +94,7 @@ func (d *Room) Run(ctx context.Context) {
 // rules returns the sets in force; a fault "no-rules" if the desk has none yet.
 func (d *Room) rules(ctx context.Context, s *proof.State) (*cases.RuleSet, *cases.QueueSet, error) {
 	if !s.Casework() {
-		return nil, nil, fault.New(fault.Conflict, "no-rules", "This desk has no rule set and queue set yet, so that nobody can work on cases. Officers adopt them: `countersign rule propose FILE --reason WHY`, `countersign queue propose FILE --reason WHY`.")
+		return nil, nil, fault.New(fault.Conflict, "no-rules", "This desk has no rule set and queue set yet, so that nobody can work on cases. Officers adopt them: first `countersign rule default --out rules.json` and `countersign rule propose rules.json --reason WHY` and, once that is countersigned, `countersign queue default --out queues.json` and `countersign queue propose queues.json --reason WHY`.")
 	}
 	rules, err := d.sets.Rules(ctx, s)
 	if err != nil {
@@ -95,8 +104,8 @@ func (d *Room) rules(ctx context.Context, s *proof.State) (*cases.RuleSet, *case
 	return rules, queues, err
 }
 
-// told returns a case as somebody may read it: people of other companies are not named.
-func told(s *proof.State, reader workforce.Standing, c cases.Case) cases.Case {
+// namedIn returns a case as somebody may read it: people of other companies are not named.
+func namedIn(s *proof.State, reader workforce.Standing, c cases.Case) cases.Case {
 	for _, w := range []*workforce.WorkerID{&c.By, &c.Holder, &c.Turn} {
 		if *w != "" {
 			*w = named(s, reader, *w)
@@ -105,22 +114,13 @@ func told(s *proof.State, reader workforce.Standing, c cases.Case) cases.Case {
 	return c
 }
 
-// toldTo is told for a caller, of a case that a change has returned.
-func (d *Room) toldTo(by kernel.Caller, c cases.Case) cases.Case {
+// namedFor is namedIn for a caller, of a case that a change has returned.
+func (d *Room) namedFor(by kernel.Caller, c cases.Case) cases.Case {
 	s := d.desk.Newest()
-	return told(s, s.People.Standing(by.Worker, d.desk.Now()), c)
+	return namedIn(s, s.People.Standing(by.Worker, d.desk.Now()), c)
 }
 
-// who names the holder of a claim for somebody: the person within one vendor, else the vendor.
+// who is named for errors.
 func who(s *proof.State, reader workforce.Standing) func(workforce.WorkerID) string {
-	return func(w workforce.WorkerID) string {
-		other, ok := s.People.Worker(w)
-		switch {
-		case !ok || other.Vendor == reader.Vendor:
-			return string(w)
-		case other.Vendor == "":
-			return "an employee"
-		}
-		return "somebody at " + string(other.Vendor)
-	}
+	return func(w workforce.WorkerID) string { return string(named(s, reader, w)) }
 }

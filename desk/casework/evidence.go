@@ -47,6 +47,9 @@ type EvidenceConfig struct {
 	MaySee func(s *proof.State, st workforce.Standing, c cases.Case, what MediaUse) error
 	// Match says on which governed hash list a digest is. nil: there are no lists.
 	Match func(ctx context.Context, s *proof.State, digest canonical.Digest) (list string, ok bool, err error)
+	// Removes, if set, returns what is called in the transaction in which somebody removes bytes of
+	// a case's evidence, before it does; it refuses whoever may not.
+	Removes func(ctx context.Context, s *proof.State, by kernel.Caller, caseID string) (func(t *kernel.Tx) error, error)
 	// Copied, if set, returns what is called in the transaction that ends a copy.
 	Copied func(ctx context.Context, s *proof.State) (func(t *kernel.Tx, e store.Evidence, document cases.EvidenceDocument) error, error)
 	// Matched, if set, returns what is called in the transaction that finds a picture of an
@@ -647,7 +650,7 @@ func (d *Evidence) OpenPicture(ctx context.Context, by kernel.Caller, caseID str
 		case cases.PictureMatched:
 			return nil, fault.New(fault.Conflict, "picture-removed", "The picture is on the hash list %q: the desk does not keep its bytes.", p.List)
 		case cases.PictureRemoved:
-			return nil, fault.New(fault.Conflict, "picture-removed", "%s had the bytes of the picture removed at %s.", p.Worker, p.Removed)
+			return nil, fault.New(fault.Conflict, "picture-removed", "%s had the bytes of the picture removed at %s.", upper(string(named(s, s.People.Standing(by.Worker, d.desk.Now()), p.Worker))), p.Removed)
 		}
 		file.Picture = p
 		return func(t *kernel.Tx) error {
@@ -708,9 +711,18 @@ func (d *Evidence) RemovePicture(ctx context.Context, by kernel.Caller, caseID s
 		if err != nil {
 			return nil, err
 		}
+		may := func(*kernel.Tx) error { return nil }
+		if d.c.Removes != nil {
+			if may, err = d.c.Removes(ctx, s, by, caseID); err != nil {
+				return nil, err
+			}
+		}
 		removed = p
 		removed.State, removed.Deed, removed.Worker = cases.PictureRemoved, deed.Deed.Digest(), by.Worker
 		return func(t *kernel.Tx) error {
+			if err := may(t); err != nil {
+				return err
+			}
 			removed.Removed = t.Now()
 			had, err := t.RemovePicture(removed)
 			if err != nil {

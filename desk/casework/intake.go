@@ -76,7 +76,7 @@ func (d *Room) Find(ctx context.Context, by kernel.Caller, report cases.Report) 
 	if err != nil {
 		return Received{}, err
 	}
-	all[0].Case = d.toldTo(by, all[0].Case)
+	all[0].Case = d.namedFor(by, all[0].Case)
 	return all[0], all[0].Err
 }
 
@@ -165,6 +165,7 @@ func (d *Room) intake(ctx context.Context, from Origin, reports []cases.Report) 
 	if err != nil {
 		return nil, err
 	}
+	d.desk.Step(StepReported)
 	for i, r := range recorded {
 		if r != nil {
 			doc := r.Document()

@@ -77,7 +77,7 @@ func (d *Room) Do(ctx context.Context, by kernel.Caller, caseID string, claim in
 			return err
 		}, nil
 	})
-	return d.toldTo(by, out), err
+	return d.namedFor(by, out), err
 }
 
 // done returns the case on which exactly this deed was done before, by the caller.
@@ -514,7 +514,7 @@ func (h *hand) otherLine(t *kernel.Tx, both ...cases.Case) error {
 			if claim.Worker == h.by.Worker {
 				continue
 			}
-			if why := h.s.People.Dependence(h.by.Worker, claim.Worker, t.Now().Time); why != "" {
+			if why := dependence(h.s.People.Dependence(h.by.Worker, claim.Worker, t.Now().Time), h.s, h.st, claim.Worker); why != "" {
 				return no(why)
 			}
 		}
@@ -566,8 +566,13 @@ func (h *hand) split(t *kernel.Tx, caseID string) (cases.Case, error) {
 		case !next.State.Open() || next.Subject.ID != to.ID:
 			return c, fmt.Errorf("the case %s is open no longer: %w", target, store.ErrAgain)
 		case next.State == cases.Held:
-			return c, fault.New(fault.Conflict, "case-held", "A measure of the case %s, to which the reports would go, waits for signatures. Split once it is decided.", next.ID)
+			return c, fault.New(fault.Conflict, "case-held", "A measure on %s, to whose case the reports would go, waits for signatures. Split once it is decided.", to)
 		}
+	}
+	if err := d.barred(t, h.by.Worker, next); fault.Is(err, "own-affair") {
+		return c, fault.New(fault.Forbidden, "own-affair", "You may not move reports to the case of %s: it is your own affair. Somebody else does it.", to)
+	} else if err != nil {
+		return c, err
 	}
 	if int64(len(rows)) != int64(len(h.order.Reports)) {
 		return c, fault.New(fault.NotFound, "no-such-report", "%d of the reports that are named are not in the case %s.", len(h.order.Reports)-len(rows), c.ID)

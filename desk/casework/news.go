@@ -3,6 +3,7 @@ package casework
 import (
 	"context"
 
+	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/cases"
 	"countersign.dev/desk/kernel"
@@ -20,7 +21,7 @@ type evidence = Evidence
 
 // newEvidence makes the evidence of the room.
 func (d *Room) newEvidence() *Evidence {
-	return NewEvidence(d.desk, EvidenceConfig{Load: d.load, MaySee: d.maySee, Match: d.onList, Copied: d.copied, Matched: d.onListNow, Opened: d.opened})
+	return NewEvidence(d.desk, EvidenceConfig{Load: d.load, MaySee: d.maySee, Match: d.onList, Copied: d.copied, Matched: d.onListNow, Removes: d.removes, Opened: d.opened})
 }
 
 // wants is the evidence that a report asks for in its case.
@@ -68,6 +69,29 @@ func (d *Room) noSpecialist(s *proof.State, c cases.Case, but workforce.WorkerID
 		return "Nobody else at this desk is a specialist. " + add
 	}
 	return "Nobody at this desk is a specialist. " + add
+}
+
+// removes lets somebody remove bytes of a case's evidence: nobody removes what speaks against
+// themselves, and whoever makes evidence vanish spends the budget of burying.
+func (d *Room) removes(ctx context.Context, s *proof.State, by kernel.Caller, caseID string) (func(*kernel.Tx) error, error) {
+	st, err := d.desk.Engaged(s, by)
+	if err != nil {
+		return nil, err
+	}
+	spent, err := d.vendorSpent(ctx, s, st.Vendor)
+	if err != nil {
+		return nil, err
+	}
+	return func(t *kernel.Tx) error {
+		c, err := t.CaseLocked(caseID)
+		if err != nil {
+			return err
+		}
+		if err := d.barred(t, by.Worker, c); err != nil {
+			return err
+		}
+		return d.bury(t, s, by, st, spent, string(actions.DeedRemoveEvidence), caseID)
+	}, nil
 }
 
 // onList says on which hash list in force a digest is: the first by name.

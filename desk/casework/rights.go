@@ -75,12 +75,30 @@ func roles(st workforce.Standing) string {
 }
 
 func (d *Room) mayWorkQueue(s *proof.State, st workforce.Standing, q *cases.Queue) bool {
-	return s.Policy.MayWorkQueue(policy.WorkerOf(st), policy.Queue{Name: q.Name, Highest: q.Grave()}).Verdict == policy.Permitted
+	return s.Policy.MayWorkQueue(policy.WorkerOf(st), policy.Queue{Name: q.Name, Highest: q.Grave(), Language: queueLanguage(q)}).Verdict == policy.Permitted
 }
 
-// queueOf says of a case's queue what the policy may speak of.
+// queueOf says of a case what the policy may speak of: its queue, and its own severity and language.
 func queueOf(c cases.Case) policy.Queue {
-	return policy.Queue{Name: c.Queue, Highest: c.Grave(), Language: c.Language}
+	return policy.Queue{Name: c.Queue, Highest: c.Grave(), Language: plainLanguage(c.Language)}
+}
+
+// queueLanguage returns the one language of a queue's cases; empty: they have several.
+func queueLanguage(q *cases.Queue) string {
+	if len(q.Where.Language) != 1 {
+		return ""
+	}
+	return plainLanguage(q.Where.Language[0])
+}
+
+// plainLanguage returns a language as policies speak of it: without a region, so that de-AT is de, and
+// empty if nobody knows it.
+func plainLanguage(tag string) string {
+	plain, _, _ := strings.Cut(tag, "-")
+	if plain == cases.Undetermined {
+		return ""
+	}
+	return plain
 }
 
 // worksOn reports whether the caller may know of a case since the caller works on its queue.

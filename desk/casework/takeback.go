@@ -133,7 +133,7 @@ func (d *Room) TakeBack(ctx context.Context, by kernel.Caller, deed actions.Salt
 		back.Carry(undos)
 	}
 	if out.State != cases.Claimed || out.Holder != by.Worker {
-		return Taken{Case: d.toldTo(by, out)}, nil
+		return Taken{Case: d.namedFor(by, out)}, nil
 	}
 	return d.show(ctx, by, out, claim)
 }

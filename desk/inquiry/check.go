@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -176,6 +177,11 @@ func (d *Room) CheckExposure(ctx context.Context) (found []Finding, err error) {
 			return nil, err
 		}
 		now := d.desk.TimeNow()
+		founded, err := d.founded(ctx)
+		if err != nil {
+			return nil, err
+		}
+		first := now.Sub(founded.Time) < firstDay
 		v, err := d.view(s, now.Time) // kept for the next caller who asks
 		if err != nil {
 			return nil, err
@@ -192,21 +198,40 @@ func (d *Room) CheckExposure(ctx context.Context) (found []Finding, err error) {
 			if err := d.alarmIndispensable(t, some, held); err != nil {
 				return err
 			}
-			return d.enterCheck(t, is, found, some, last, due || changed || len(found) > 0)
+			return d.enterCheck(t, is, found, some, last, due || changed || len(found) > 0, first)
 		}, nil
 	})
 }
 
-// enterCheck enters figures and findings if enter is set, raises an alarm for each finding,
-// and enqueues the next check.
-func (d *Room) enterCheck(t *kernel.Tx, is []figure, found []Finding, some []workforce.WorkerID, last canonical.Time, enter bool) error {
+// firstDay is for how long after its founding a desk is being set up: each of its people makes
+// something possible that nobody could do before, and nobody needs to be frightened by that.
+const firstDay = 24 * time.Hour
+
+// founded returns the time of the ledger's first entry.
+func (d *Room) founded(ctx context.Context) (at canonical.Time, err error) {
+	err = d.desk.Store.Read(ctx, func(stx *store.Tx) error {
+		e, err := stx.Entry(0)
+		at = e.Body.Time
+		return err
+	})
+	return at, err
+}
+
+// enterCheck enters figures and findings if enter is set, raises an alarm for each finding, in
+// the desk's first day without haste, and enqueues the next check.
+func (d *Room) enterCheck(t *kernel.Tx, is []figure, found []Finding, some []workforce.WorkerID, last canonical.Time, enter, first bool) error {
 	if enter {
 		last = t.Now()
 		t.Enter(entry.KindExposureCheck, entry.ExposureCheck{Governance: t.State.Next, Findings: len(found), Indispensable: some}, ledger.Opening{Name: "figures", Value: canonical.MustMarshal(is)},
 			ledger.Opening{Name: "findings", Value: canonical.MustMarshal(found)})
 	}
 	for _, f := range found {
-		if err := d.alarms.Raise(t, f.alarm()); err != nil {
+		a := f.alarm()
+		if first {
+			a.Severity = alarms.Info
+			a.Text += " The desk was founded less than a day ago: while people, keys and platforms come in one by one, that is expected."
+		}
+		if err := d.alarms.Raise(t, a); err != nil {
 			return err
 		}
 	}

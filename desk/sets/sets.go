@@ -262,7 +262,7 @@ func none(part string) error {
 	if part == actions.PartQueues {
 		return fault.New(fault.Conflict, "no-queues", "No queue set is in force at this desk. Officers adopt one with `countersign queue propose FILE --reason WHY`.")
 	}
-	return fault.New(fault.Conflict, "no-rules", "No rule set is in force at this desk. Officers adopt one with `countersign rule propose FILE --reason WHY`.")
+	return fault.New(fault.Conflict, "no-rules", "No rule set is in force at this desk. Officers adopt one: `countersign rule default --out rules.json` writes one to begin with, and `countersign rule propose rules.json --reason WHY` asks for it.")
 }
 
 // HashesInForce returns the lists of hashes in force for a caller, by name. Their digests

@@ -30,7 +30,13 @@ type counter struct {
 
 func openCounter(t *testing.T, o desktest.Options) *counter {
 	t.Helper()
-	f := &counter{Town: desktest.NewTown(t, o), t: t, home: t.TempDir()}
+	return serveCounter(t, desktest.NewTown(t, o))
+}
+
+// serveCounter has the desk of a town answer over HTTP.
+func serveCounter(t *testing.T, to *desktest.Town) *counter {
+	t.Helper()
+	f := &counter{Town: to, t: t, home: t.TempDir()}
 	handler, err := api.New(api.Config{Desk: f.Desk, Version: "test", Now: f.Clock().Now})
 	if err != nil {
 		t.Fatal(err)

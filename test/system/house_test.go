@@ -23,6 +23,8 @@ type house struct {
 	t              *testing.T
 	people         *desktest.World
 	desk, executor *process
+	// mourned, if set, is called when the desk was killed, before it is started again.
+	mourned func()
 }
 
 // plenty lets a test act on critical subjects more often than anybody should.
@@ -38,9 +40,16 @@ var plenty = func() []actions.Budget {
 // connect adds platforms to the desk's chain.
 func openHouse(t *testing.T, o desktest.Options, platforms ...platformSettings) *house {
 	t.Helper()
+	return openHouseWith(t, o, func(*desktest.World) {}, platforms...)
+}
+
+// openHouseWith is openHouse with more done at the desk before the processes start.
+func openHouseWith(t *testing.T, o desktest.Options, more func(*desktest.World), platforms ...platformSettings) *house {
+	t.Helper()
 	o.Budgets = plenty
 	w := desktest.New(t, o)
 	w.Staff()
+	more(w)
 	for _, p := range platforms {
 		if p.Name != "plaza" {
 			added := actions.Platform{Name: p.Name, Connector: p.Connector, Facts: []platform.Fact{platform.FactCreated, platform.FactOwner}} // of a PDS
@@ -83,14 +92,23 @@ func (h *house) persist(what string, do func() error) error {
 	until(h.t, what, func() bool {
 		err := do()
 		if errors.Is(err, errGone) || fault.KindOf(err) == fault.Unavailable || fault.Is(err, "ledger-not-followed") {
-			h.desk.revive(h.t)
-			h.executor.revive(h.t)
+			h.revive()
 			return false
 		}
 		known = err
 		return true
 	})
 	return known
+}
+
+// revive starts again what was killed.
+func (h *house) revive() {
+	h.t.Helper()
+	if h.mourned != nil && h.desk.dead() {
+		h.mourned()
+	}
+	h.desk.revive(h.t)
+	h.executor.revive(h.t)
 }
 
 func (h *house) must(what string, do func() error) {
@@ -161,8 +179,7 @@ func (h *house) settled(request string, want actions.Status) report {
 	h.t.Helper()
 	var r report
 	until(h.t, "the request is "+string(want), func() bool {
-		h.desk.revive(h.t)
-		h.executor.revive(h.t)
+		h.revive()
 		r = h.report(request)
 		return r.Request.Status != actions.StatusHeld && r.Request.Status != actions.StatusApproved
 	})

@@ -380,6 +380,10 @@ func TestDeskProcess(t *testing.T) {
 			return struct{}{}, err
 		}),
 		"/watched": handler(func(ctx context.Context, _ struct{}) ([]sighting, error) { return watchedOn(ctx, w) }),
+		"/flag":    handler(func(ctx context.Context, f flagged) (received, error) { return flagOn(ctx, w, f) }),
+		"/take":    handler(func(ctx context.Context, a about) (taken, error) { return takeOn(ctx, w, a) }),
+		"/judge":   handler(func(ctx context.Context, x taken) (judged, error) { return judgeOn(ctx, w, x) }),
+		"/decide":  handler(func(ctx context.Context, v verdict) (decided, error) { return decideOn(ctx, w, v) }),
 	})
 }
 
@@ -478,6 +482,17 @@ type remoteExecutor struct{ *link.ExecutorClient }
 
 func (r remoteExecutor) Status(ctx context.Context) (linkv1.ExecutorStatus, error) { return r.Ask(ctx) }
 
+// unwatched hides that a connector can be watched.
+func unwatched(c platform.Connector) platform.Connector {
+	if shows, ok := c.(platform.Evidencer); ok {
+		return struct {
+			platform.Connector
+			platform.Evidencer
+		}{c, shows}
+	}
+	return struct{ platform.Connector }{c}
+}
+
 // TestExecutorProcess is the executor's process. As a test of its own it does nothing.
 func TestExecutorProcess(t *testing.T) {
 	p := place(os.Getenv(folderVariable))
@@ -500,7 +515,7 @@ func TestExecutorProcess(t *testing.T) {
 		limits.Blind = max(limits.Blind, time.Duration(c.Blind)*time.Millisecond)
 		platforms[c.Name] = connector
 		if !c.Watch {
-			platforms[c.Name] = struct{ platform.Connector }{connector}
+			platforms[c.Name] = unwatched(connector)
 		}
 	}
 	key := keyOf(s.World)
