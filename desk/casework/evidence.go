@@ -57,6 +57,9 @@ type EvidenceConfig struct {
 	Matched func(ctx context.Context, s *proof.State) (func(t *kernel.Tx, e store.Evidence, list string) error, error)
 	// Opened keeps, in a change, that somebody gets to see a case.
 	Opened func(stx *store.Tx, by kernel.Caller, c cases.Case, how How) error
+	// Look, if set, reads the state of a case's subject and keeps it, so that whoever is shown the
+	// case knows its tier.
+	Look func(ctx context.Context, caseID string) error
 	// Patience is how long a platform that does not answer is asked again; 0: a week.
 	Patience time.Duration
 	// Fresh is for how long a copy stands for the reports of its case that come after it; 0: a
@@ -228,6 +231,12 @@ func (d *Evidence) copy(ctx context.Context, id string) error {
 	if shown != nil {
 		if err := d.copyPictures(ctx, e, *shown); err != nil {
 			return err
+		}
+	}
+	if d.c.Look != nil && shown != nil {
+		// Before the end: if the desk dies here, the next attempt looks again.
+		if err := d.c.Look(ctx, e.Case); err != nil {
+			d.desk.Logger.WarnContext(ctx, "the state of a reported subject is not read; it is read when somebody looks at its case", "case", e.Case, "error", err)
 		}
 	}
 	if err := d.finish(ctx, e.ID, shown, why); err != nil {

@@ -21,7 +21,27 @@ type evidence = Evidence
 
 // newEvidence makes the evidence of the room.
 func (d *Room) newEvidence() *Evidence {
-	return NewEvidence(d.desk, EvidenceConfig{Load: d.load, MaySee: d.maySee, Match: d.onList, Copied: d.copied, Matched: d.onListNow, Removes: d.removes, Opened: d.opened})
+	return NewEvidence(d.desk, EvidenceConfig{Load: d.load, MaySee: d.maySee, Match: d.onList, Copied: d.copied, Matched: d.onListNow, Removes: d.removes, Opened: d.opened, Look: d.look})
+}
+
+// look reads the state of a case's subject as it is now, and keeps it as the one seen last.
+func (d *Room) look(ctx context.Context, id string) error {
+	var c cases.Case
+	if err := d.desk.Store.ReadOne(ctx, func(stx *store.Tx) (err error) {
+		c, err = stx.Case(id)
+		return err
+	}); err != nil || !c.State.Open() {
+		return err
+	}
+	s, err := d.desk.State(ctx)
+	if err != nil {
+		return err
+	}
+	reading, err := d.desk.Read(ctx, s, c.Subject.String())
+	if err != nil {
+		return err
+	}
+	return d.saw(ctx, c, reading)
 }
 
 // wants is the evidence that a report asks for in its case.
