@@ -93,6 +93,7 @@ unless { resource == Queue::"spam" };
 		"/evidence/{digest}":          {evidence(hidden.Case.ID) + "?case=" + hidden.Case.ID, evidence(hidden.Case.ID) + "?case=" + shared.Case.ID, evidence(shared.Case.ID) + "?case=" + shared.Case.ID},
 		"/evidence/pictures/{digest}": {evidence(hidden.Case.ID) + "?reason=look&case=" + hidden.Case.ID},
 		"/queues/board":               {""},
+		"/queues/clocks":              {"", "?queue=identity", "?queue=spam"},
 		"/reports/{id}":               {hidden.Report.ID, shared.Report.ID},
 		"/reports":                    {"?external_id=a"},
 		"/documents/{sort}":           {"report", "opening", "deed", "decision"},
