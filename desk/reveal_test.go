@@ -101,6 +101,7 @@ func TestRevealRefused(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	o.Owns("ann")
 	o.Clock().Advance(time.Hour)
 	try("ann", report, whyReveal, "not-yours-to-reveal") // the lease is over
 	if len(o.reveals(id)) != 0 || len(o.sights(id)) != 0 {

@@ -147,11 +147,13 @@ func (d *Room) taskOn(stx *store.Tx, s *proof.State, st workforce.Standing, w wo
 // account of the worker, or the worker reported in the case, or nobody knows since the worker
 // has declared no accounts.
 func (d *Room) barred(t *kernel.Tx, w workforce.WorkerID, c cases.Case) error {
-	declared, own, err := t.OwnAccounts(w)
-	if err != nil {
+	declared, own, seal, err := t.OwnAccounts(w)
+	switch {
+	case err != nil:
 		return err
-	}
-	if !declared {
+	case declared && seal != cases.OwnSeal(d.secret, string(w), own):
+		return fault.New(fault.Conflict, "accounts-tampered", "What the database says of your own accounts is not what you declared: somebody edited it. Tell an officer, and declare all your accounts again, each with --account, or none: `countersign worker accounts --none`.")
+	case !declared:
 		return fault.New(fault.Forbidden, "accounts-undeclared", "You have not declared your own accounts on the platforms, so that nobody knows which cases are your own affair. Declare them, or that you have none: `countersign worker accounts --none`.")
 	}
 	affair := ownAffair(c.ID)

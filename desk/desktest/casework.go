@@ -82,7 +82,12 @@ func (w *World) Owns(id workforce.WorkerID, accounts ...string) {
 				return err
 			}
 		}
-		return nil
+		_, own, _, err := tx.OwnAccounts(id)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(`update own_declared set seal = $2 where worker = $1`, string(id), cases.OwnSeal(OwnSecret, string(id), own))
+		return err
 	}); err != nil {
 		w.t.Fatal(err)
 	}
