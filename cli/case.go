@@ -339,7 +339,7 @@ type caseDecide struct {
 func (c *caseDecide) Help() string {
 	return "The desk writes a draft; this program checks that it is what you decided, names the rule text that is in force and the document that you were shown, and is signed for nothing else. " +
 		"A session signs on standard subjects, your own key everywhere else. Above standard the measure is held for others to countersign, and you go on.\n\n" +
-		"Exit 0: decided, and each measure is done or held. Exit 1: the answer is no."
+		"Exit 0: decided, and each measure is done or held; or a first verdict on a case of the highest severity, which a second person judges. Exit 1: the answer is no."
 }
 
 func (c *caseDecide) Run(ctx context.Context, s *Session) error {

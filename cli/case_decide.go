@@ -397,6 +397,10 @@ func (s *Session) endOf(made v1.DecisionMade, wait time.Duration) {
 
 // describeMade writes what a decision led to.
 func describeMade(p *Page, made v1.DecisionMade, now time.Time) {
+	if made.Proposed {
+		p.Line("%s: a first verdict, without effect yet. The case %s is of the highest severity and would end with less than the usual measure: a second person judges it, a lead, and that verdict counts. It is not taken back; tell the lead if it is wrong.", made.ID, made.Case.ID)
+		return
+	}
 	p.Line("%s: decided; the case %s is %s.", made.ID, made.Case.ID, made.Case.State)
 	for _, r := range made.Requests {
 		describeRequest(p, r, now)

@@ -37,9 +37,9 @@ func (m mediaSaid) words() string {
 	case "copy":
 		return "The pictures of the case " + m.Case + " are being copied; `countersign case evidence " + m.Case + "` shows what became of each."
 	case "hash":
-		return "The digests of the pictures of the case " + m.Case + " are being taken, and no bytes kept; `countersign case evidence " + m.Case + "` shows them."
+		return "The digests of the pictures of the case " + m.Case + " are being taken, and no bytes are copied from now on; `countersign case evidence " + m.Case + "` shows them. Bytes that were kept before stay until somebody removes them: case media remove --picture DIGEST."
 	}
-	return fmt.Sprintf("The bytes of the picture %s are removed, and never come in again.", m.Removed.Digest)
+	return fmt.Sprintf("The bytes of the picture %s are removed, and never come in again. What was copied once is still listed as kept: that is the document of then.", m.Removed.Digest)
 }
 
 func (c *caseMedia) Run(ctx context.Context, s *Session) error {

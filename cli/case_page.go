@@ -63,7 +63,7 @@ func mediaLine(c v1.Case, now time.Time) string {
 	if c.Media.IsZero() {
 		return ""
 	}
-	return "withheld, since it is reported for child safety; a specialist says copy or hash: " + left(c.Media, now)
+	return "not copied since it is reported for child safety, what was kept before aside; a specialist says copy or hash: " + left(c.Media, now)
 }
 
 // left says how much time is left; empty: no time is set.

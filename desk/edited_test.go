@@ -114,6 +114,15 @@ func TestGoneSinceShown(t *testing.T) {
 		if err != nil || len(out.Requests) != 0 || out.Case.State != cases.Closed {
 			t.Errorf("%+v %v", out.Case, err)
 		}
+
+		// Nobody can prove any more whose it was: its account is not acted on either.
+		sc.p.Gone(posted, false)
+		sc.Clock().Advance(time.Hour)
+		sc.kept(sc.report("spam", "again"))
+		taken = sc.Take("ann")
+		sc.p.Gone(posted, true)
+		_, err = sc.Judged("ann", taken, casework.Judgement{Verdict: actions.CaseViolation, Rule: 1, Reasons: "It is gone, and the next one comes soon.", Measures: []casework.Measure{{Kind: actions.AccountLimit}}})
+		refused(t, err, "no-such-subject")
 	})
 }
 

@@ -295,6 +295,7 @@ type DecisionMade struct {
 	ID       string    `json:"id"`
 	Case     Case      `json:"case"`
 	Requests []Request `json:"requests" doc:"of the measures, in the decision's order"`
+	Proposed bool      `json:"proposed,omitzero" doc:"a first verdict without effect yet: a second person judges the case"`
 	Promise  string    `json:"promise" doc:"a note signed by the ledger's key that the decision came in"`
 }
 

@@ -167,7 +167,7 @@ func (d *Room) wishes(ctx context.Context, s *proof.State, c cases.Case, rule *c
 			return nil, nil, err
 		}
 	case fault.Is(err, "no-such-subject") && of != "":
-		gone = true // since it was copied; its account can still be acted on
+		gone = true // since it was copied
 	default:
 		return nil, nil, err
 	}
@@ -190,14 +190,14 @@ func (d *Room) wishes(ctx context.Context, s *proof.State, c cases.Case, rule *c
 			return acts.Wish{}, fault.New(fault.Invalid, "unknown-kind", "There is no measure %q.", kind)
 		}
 		switch {
+		case gone: // nobody can prove any more whose it was, so that its account is not acted on either
+			return acts.Wish{}, fault.New(fault.NotFound, "no-such-subject", "%s is gone since it was copied: there is nothing left for %s to act on, and nobody can prove any more whose it was. Decide without a measure: `countersign case decide %s --verdict violation --rule %d --measure none --reason WHY`. For what its account does, open a case about the account.", c.Subject, kind, c.ID, rule.Number)
 		case subject != "":
 		case spec.Sort == platform.Account && of != platform.Account:
 			if owner == "" {
 				return acts.Wish{}, fault.New(fault.Unsupported, "no-owner", "%s does not tell whose %s is, so that %s has no account to act on.", c.Subject.Platform, c.Subject, kind)
 			}
 			subject = owner
-		case gone:
-			return acts.Wish{}, fault.New(fault.NotFound, "no-such-subject", "%s is gone since it was copied, so that there is nothing left for %s to act on. Decide with measures on its account, or without any: --measure none.", c.Subject, kind)
 		default:
 			subject = c.Subject.String()
 		}

@@ -52,7 +52,10 @@ func wants(c cases.Case, row store.Report, r cases.Report, opened bool) Wanted {
 // maySee refuses the media of a case that is reported for a reason of child safety to everybody
 // but specialists, and lets nobody else say what becomes of them (law 17).
 func (d *Room) maySee(s *proof.State, st workforce.Standing, c cases.Case, use MediaUse) error {
-	if use != ReleaseMedia && !c.ChildSafety() || st.Has(workforce.Specialist) {
+	switch {
+	case use == ReleaseMedia && !c.ChildSafety():
+		return fault.New(fault.Conflict, "media-free", "No reason of child safety stops the pictures of the case %s: they are copied without a press.", c.ID)
+	case !c.ChildSafety() || st.Has(workforce.Specialist):
 		return nil
 	}
 	return fault.New(fault.Forbidden, "media-withheld", "The case %s is reported for a reason of child safety: only specialists, who are trained for it, see its pictures and say what becomes of them. %s", c.ID, d.askSpecialist(s, c))
