@@ -70,6 +70,7 @@ const (
 	SessionReplaced   Type = "session.replaced"   // a session ended, since its key started another one
 	SessionsVoided    Type = "sessions.voided"    // somebody ended the sessions of another person, of a company or of everybody
 	PromiseMissed     Type = "promise.missed"     // cases of a queue were not decided in time; one alarm tells of all of them
+	MediaMissed       Type = "media.missed"       // no specialist has said in time what becomes of media of child safety; one alarm tells of all cases of a queue
 	AddressOff        Type = "address.off"        // an address for alarms gets none any more; severity info: all get them again
 	DocumentWaiting   Type = "document.waiting"   // a report or another document is in no roll yet; severity info: all are
 	DocumentMissing   Type = "document.missing"   // a number of a document was given, and there is no document with it
@@ -81,7 +82,7 @@ const (
 func Types() []Type {
 	return []Type{Breach, BreachOver, StreamSilent, StreamGap, Duel, BudgetSpent, CredentialCut, CredentialStays, ExposureLowered, CoverageShort, StreamBack, Observed, Deactivated, LiftFailed, RestoreFailed,
 		ExecutorAway, ExecutorStopped, ClocksDiffer, LedgerBehind, CredentialRefused, Emergency, ReviewDue, Waiting,
-		NotEntered, Frozen, Thawed, IncidentOpened, IncidentClosed, Recovery, Indispensable, SessionReplaced, SessionsVoided, PromiseMissed, DocumentWaiting, DocumentMissing, DocumentAltered, AddressOff, Flood}
+		NotEntered, Frozen, Thawed, IncidentOpened, IncidentClosed, Recovery, Indispensable, SessionReplaced, SessionsVoided, PromiseMissed, MediaMissed, DocumentWaiting, DocumentMissing, DocumentAltered, AddressOff, Flood}
 }
 
 var (

@@ -45,6 +45,7 @@ func (s *Server) registerCases() {
 	add(s, operation{id: "draft-take-back", method: post, path: "/decisions/{id}/drafts", summary: "All that you sign to take a decision of yours back, within 15 seconds; nothing is stored"}, s.draftTakeBack)
 	add(s, operation{id: "take-back", method: post, path: "/decisions/{id}/withdrawal", body: v1.MaxBody, changes: true, summary: "Take a decision of yours back: its measures end, and you hold the case again under a new claim"}, s.takeBack)
 	add(s, operation{id: "queue-board", method: get, path: "/queues/board", summary: "The queues that you may read, in their order, with what waits in them"}, s.queueBoard)
+	add(s, operation{id: "due-clocks", method: get, path: "/queues/clocks", summary: "What is due on cases of the queues that you may read and not done yet, the most urgent first: what is late, and what falls due within a day"}, s.dueClocks)
 }
 
 func reportFrom(r v1.Report) cases.Report {
@@ -143,7 +144,7 @@ func (s *Server) find(ctx context.Context, by desk.Caller, in *struct{ Body v1.O
 func caseOf(c cases.Case) v1.Case {
 	return v1.Case{ID: c.ID, Version: c.Version, State: c.State, Sort: c.Sort, Subject: c.Subject, Of: c.Of, Owner: c.Owner, Reasons: list(c.Reasons, same), Sources: list(c.Sources, same),
 		Severity: c.Severity, Language: c.Language, Reports: c.Reports, Reporters: c.Reporters, Queue: c.Queue, Due: c.Due, Opened: c.Opened, Updated: c.Updated, By: c.By,
-		Claim: c.Claim, Holder: string(c.Holder), Until: c.Until, Turn: string(c.Turn), TurnWhy: c.TurnWhy, Skips: c.Skips, Question: c.Question, Into: c.Into, Asked: c.Escalate}
+		Claim: c.Claim, Holder: string(c.Holder), Until: c.Until, Turn: string(c.Turn), TurnWhy: c.TurnWhy, Skips: c.Skips, Question: c.Question, Into: c.Into, Asked: c.Escalate, Media: c.Media}
 }
 
 func same[T any](v T) T { return v }
@@ -166,7 +167,7 @@ func (s *Server) cases(ctx context.Context, by desk.Caller, in *casesIn) (*answe
 }
 
 func claimedOf(t casework.Taken) v1.Claimed {
-	return v1.Claimed{Case: caseOf(t.Case), Claim: v1.Claim{Number: t.Claim.Number, Started: t.Claim.Started, Until: t.Case.Until, Document: t.Document}, Shown: t.Shown, Drafts: list(t.Drafts, caseDraftOf), Notes: list(t.Notes, caseNoteOf), Renewed: t.Renewed}
+	return v1.Claimed{Case: caseOf(t.Case), Claim: v1.Claim{Number: t.Claim.Number, Started: t.Claim.Started, Until: t.Case.Until, Document: t.Document}, Shown: t.Shown, Drafts: list(t.Drafts, caseDraftOf), Notes: list(t.Notes, caseNoteOf), Renewed: t.Renewed, Press: t.Press}
 }
 
 func caseNoteOf(n casework.CaseNote) v1.CaseNote {
@@ -209,6 +210,9 @@ func (s *Server) aCase(ctx context.Context, by desk.Caller, in *Identified) (*an
 					return v1.CaseRequest{ID: id, Status: actions.Status(v.Requests[id])}
 				})}
 		})}
+	for _, p := range v.Preserved {
+		out.Preserved = append(out.Preserved, v1.Preservation{Subject: p.Subject, Until: p.Until, Asked: p.Asked, Answered: p.Answered, Answer: p.Answer})
+	}
 	out.Case.Holder = cmp.Or(v.Holder, out.Case.Holder)
 	return answerWith(out, nil)
 }
@@ -310,6 +314,15 @@ func (s *Server) decide(ctx context.Context, by desk.Caller, in *decideIn) (*dec
 func (s *Server) queueBoard(ctx context.Context, by desk.Caller, _ *struct{}) (*answerOf[v1.Page[v1.Queue]], error) {
 	all, err := s.desk.QueueBoard(ctx, by)
 	return answerWith(v1.Page[v1.Queue]{Items: list(all, queueOf)}, err)
+}
+
+func (s *Server) dueClocks(ctx context.Context, by desk.Caller, in *struct {
+	Queue string `query:"queue" maxLength:"64" doc:"of this queue only"`
+}) (*answerOf[v1.Page[v1.DueClock]], error) {
+	all, err := s.desk.DueClocks(ctx, by, in.Queue, canonical.At(s.config.Now().Add(24*time.Hour)))
+	return answerWith(v1.Page[v1.DueClock]{Items: list(all, func(d casework.Due) v1.DueClock {
+		return v1.DueClock{Case: d.Case, Kind: d.Kind, Queue: d.Queue, Started: d.Started, Due: d.Due, Late: d.Late}
+	})}, err)
 }
 
 func queueOf(q casework.Queue) v1.Queue {

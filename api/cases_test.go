@@ -20,7 +20,6 @@ import (
 	"countersign.dev/desk/desktest"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
-	"countersign.dev/store"
 	"countersign.dev/workforce"
 )
 
@@ -44,15 +43,8 @@ func openCasework(t *testing.T) *office {
 // declare has workers declare that they have no accounts of their own.
 func (s *site) declare(all ...workforce.WorkerID) {
 	s.t.Helper()
-	if err := s.Store.Write(s.t.Context(), func(tx *store.Tx) error {
-		for _, w := range all {
-			if _, err := tx.Exec(`insert into own_declared (worker, accounts, time, deed) values ($1, 0, 1, 'x')`, string(w)); err != nil {
-				return err
-			}
-		}
-		return nil
-	}); err != nil {
-		s.t.Fatal(err)
+	for _, w := range all {
+		s.Owns(w)
 	}
 }
 

@@ -72,7 +72,7 @@ func (s *Server) caseCounts(ctx context.Context, by desk.Caller, in *struct {
 	all, err := s.desk.CaseReports(ctx, by, in.After)
 	out := v1.CaseCounts{Items: []v1.CaseCount{}}
 	for _, c := range all {
-		out.Items = append(out.Items, v1.CaseCount{Case: c.Case, Reports: c.Reports})
+		out.Items = append(out.Items, v1.CaseCount(c))
 	}
 	return answerWith(out, err)
 }

@@ -88,6 +88,10 @@ type Case struct {
 	// MovedAt is the severity that the case had when a lead moved it to its queue. It stays in
 	// that queue until it is more severe, or is decided; empty: nobody moved it.
 	MovedAt Severity
+
+	// Media is when the clock of its media is due; zero: it does not run, or nobody has read it.
+	// It stands in a row of its own.
+	Media canonical.Time
 }
 
 // Facts returns what a queue's filter may speak of.
@@ -259,6 +263,10 @@ const (
 	MaxSnooze = 30 * 24 * time.Hour
 	AskLife   = 24 * time.Hour
 )
+
+// MediaTime is the time in which a specialist says what becomes of the media of a case, from its
+// first reason of child safety on.
+const MediaTime = time.Hour
 
 // SkipsToLead is the number of people who skip a case before it goes to a lead.
 const SkipsToLead = 3

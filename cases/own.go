@@ -4,6 +4,8 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
+	"strings"
 )
 
 // MinOwnSecret is the smallest number of bytes of the secret under which accounts are
@@ -22,6 +24,13 @@ func OwnDigest(secret []byte, platform, account string) string {
 // OwnDigest, so that a worker's report is found by the worker's accounts.
 func (r Report) ReporterDigest(secret []byte, program string) string {
 	return keyed(secret, r.ReporterKey(program))
+}
+
+// OwnSeal is the keyed digest over all accounts that a worker declared, given by their digests.
+// Whoever can edit the database and does not have the secret can neither take an account away
+// nor add one.
+func OwnSeal(secret []byte, worker string, digests []string) string {
+	return keyed(secret, "seal\x00"+worker+"\x00"+strings.Join(slices.Sorted(slices.Values(digests)), "\x00"))
 }
 
 func accountKey(platform, account string) string { return "account\x00" + platform + "\x00" + account }

@@ -42,6 +42,7 @@ type ShownCount struct {
 	Count     int64  `json:"count"`
 	Reason    Reason `json:"reason"`
 	Source    string `json:"source"`
+	Withdrawn bool   `json:"withdrawn,omitzero"` // whoever handed them in took them back
 }
 
 // ShownReport is one report in its reporter's words.
@@ -55,6 +56,9 @@ type ShownReport struct {
 	Source   string         `json:"source"`
 	Text     string         `json:"text"`
 	Told     Told           `json:"told"`
+	// Withdrawn is when whoever handed the report in took it back. It is shown all the same: a mark
+	// in a row must not hide it from whoever judges.
+	Withdrawn canonical.Time `json:"withdrawn,omitzero"`
 }
 
 // ShownEvidence is what the desk read of the subject, by the digest of the stored document.

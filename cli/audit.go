@@ -158,6 +158,8 @@ func (c *auditCommand) recount(ctx context.Context, d deskClient, t proof.Trust,
 		return recount.Count{}, err
 	}
 	work.Signed(stated)
+	work.Joined(found.Joined())
+	work.Ended(found.Ended())
 	if _, err := work.Count(found.Named(), func(digest canonical.Digest) ([]byte, error) {
 		return unhurried(ctx, time.Second, func() ([]byte, error) { return d.Shown(ctx, digest) })
 	}); err != nil {
@@ -173,7 +175,7 @@ func (c *auditCommand) recount(ctx context.Context, d deskClient, t proof.Trust,
 			return work.Compare(all), nil
 		}
 		for _, h := range p.Items {
-			all = append(all, recount.Held{Case: h.Case, Reports: h.Reports})
+			all = append(all, recount.Held(h))
 		}
 		if last := p.Items[len(p.Items)-1].Case; last > after {
 			after = last

@@ -37,6 +37,7 @@ type caseCommands struct {
 	Move     caseMove     `cmd:"" help:"Move a case to another queue."`
 	Language caseLanguage `cmd:"" help:"Correct the language of a case."`
 	Merge    caseMerge    `cmd:"" help:"Merge a case into an older open one."`
+	Media    caseMedia    `cmd:"" help:"Say what becomes of the pictures of a case: those that a reason of child safety has stopped are copied, or only their digests taken; bytes that are kept are removed."`
 	Split    caseSplit    `cmd:"" help:"Put reports of a case into a case of their own."`
 	Reveal   caseReveal   `cmd:"" help:"Have revealed who handed a report in."`
 }
@@ -79,9 +80,9 @@ func (c *caseList) Run(ctx context.Context, s *Session) error {
 	doc := items(page.Items)
 	doc.Next = page.Next
 	return s.Answer(doc, func(p *Page) {
-		rows := [][]string{{"CASE", "STATE", "SUBJECT", "REASONS", "REPORTS", "QUEUE", "DUE", "HOLDER", "WAITS FOR"}}
+		rows := [][]string{{"CASE", "STATE", "SUBJECT", "REASONS", "REPORTS", "QUEUE", "DUE", "HOLDER", "MEDIA", "WAITS FOR"}}
 		for _, x := range page.Items {
-			rows = append(rows, []string{x.ID, string(x.State), short(wording.Subject(x.Subject), 60), short(reasonNames(x.Reasons), 40), strconv.FormatInt(x.Reports, 10), x.Queue, until(x.Due, s.Now()), x.Holder, short(waitsFor(x, s.Now()), 80)})
+			rows = append(rows, []string{x.ID, string(x.State), short(wording.Subject(x.Subject), 60), short(reasonNames(x.Reasons), 40), strconv.FormatInt(x.Reports, 10), x.Queue, until(x.Due, s.Now()), x.Holder, left(x.Media, s.Now()), short(waitsFor(x, s.Now()), 80)})
 		}
 		p.Table(rows)
 		if page.Next != "" {
@@ -134,10 +135,29 @@ func (c *caseShow) Run(ctx context.Context, s *Session) error {
 			describeNow(p, *now, s.Now())
 		}
 		describeReportIDs(p, v.Shown.Reports)
+		describePreserved(p, v.Preserved, s.Now())
 		describeNotes(p, v.Notes)
 		describeHistory(p, v)
 		describeCaseDrafts(p, v.Drafts)
 	})
+}
+
+// describePreserved says what the platform was asked to preserve, and what to do by hand where
+// it does not.
+func describePreserved(p *Page, all []v1.Preservation, now time.Time) {
+	for _, x := range all {
+		subject, end := wording.Subject(x.Subject), until(x.Until, now)
+		switch x.Answer {
+		case "":
+			p.Line("Preservation of %s until %s: asked %s; the platform has not answered yet, and is asked again.", subject, end, wording.When(x.Asked))
+		case "preserved":
+			p.Line("Preservation of %s: the platform keeps it until %s, for staff, also if its owner deletes it.", subject, end)
+		case "not-offered":
+			p.Line("Preservation of %s: not-offered. The platform preserves nothing by itself. Ask its operators by hand to keep the account and the content until %s, and write their answer down: `countersign case note CASE --text TEXT`.", subject, end)
+		default:
+			p.Line("Preservation of %s: refused (%s). If the subject should still be there, ask the platform's operators by hand to keep it until %s, and write their answer down: `countersign case note CASE --text TEXT`.", subject, x.Answer, end)
+		}
+	}
 }
 
 func describeHistory(p *Page, v v1.CaseView) {

@@ -51,7 +51,7 @@ func whoTakes(k actions.DeedKind, o cases.Order) []string {
 	case k == actions.DeedEscalate:
 		return []string{"Leads who work on the queue are offered it by `countersign case next`; your question stands on it."}
 	case k == actions.DeedAsk && o.Role == cases.AskSpecialist:
-		return []string{"Leads who work on the queue are offered it by `countersign case next`; your question stands on it. If nobody takes it within 24 hours, it waits for everybody again."}
+		return []string{"Specialists who work on the queue are offered it by `countersign case next`; your question stands on it. If nobody takes it within 24 hours, it waits for everybody again."}
 	case k == actions.DeedAsk:
 		return []string{"Everybody else who works on the queue is offered it by `countersign case next`; your question stands on it. If nobody takes it within 24 hours, it waits for everybody again."}
 	}

@@ -224,6 +224,9 @@ func (w *work) show(ctx context.Context, j *judging, t v1.Claimed) {
 		p.Line("The state now cannot be read: %s", fault.TextOf(err))
 	}
 	w.describeDigits(p, *j)
+	if t.Press {
+		p.Line("%s", "You are a specialist: m says what becomes of its pictures (copy, hash, or remove one whose bytes are kept).")
+	}
 	p.Line("Yours until %s. a no violation · 1-9 rule · e escalate · w ask · s skip · n note · r release · q quit · ? all keys", until(t.Claim.Until, w.s.Now()))
 	fmt.Fprint(w.s.Stderr, "\n"+p.String())
 }
@@ -328,6 +331,7 @@ w       ask a specialist, or somebody who reads a language
 h       let it wait until a time
 s       skip; it is not offered to you again
 n       write a note
+m       for specialists, on cases of child safety: say what becomes of the pictures
 r       release it to its queue; it is not offered to you again before you start anew
 +       hold it for longer
 v       show it again
@@ -400,6 +404,8 @@ func (w *work) press(ctx context.Context, j *judging, t v1.Claimed, key string) 
 			w.keep(ctx, *j, note)
 		}
 		return false, err
+	case "m":
+		return false, w.media(ctx, j, t)
 	case "+":
 		out, err := w.d.ExtendClaim(ctx, j.shown.Case, v1.Extension{Claim: j.claim})
 		if err == nil {
@@ -477,6 +483,36 @@ func (w *work) askSomebody(ctx context.Context, j judging) (bool, error) {
 		return false, fault.New(fault.Invalid, "bad-deed", "%q is no language; write a BCP 47 tag such as pt, or specialist.", whom)
 	}
 	return w.pass(ctx, j, actions.DeedAsk, o, "ask "+whom)
+}
+
+// media says what becomes of the pictures of a case of child safety. The case changes by it, and
+// is shown again.
+func (w *work) media(ctx context.Context, j *judging, t v1.Claimed) error {
+	if !t.Press {
+		w.s.Say("%s", "That key is for specialists, on cases that are reported for child safety.")
+		return nil
+	}
+	how, err := w.ask("copy (have the pictures copied), hash (only their digests), or remove (the bytes of one that is kept)? ")
+	if err != nil {
+		return err
+	}
+	m := caseMedia{Case: j.shown.Case, What: how, Yes: w.Yes}
+	if how == "remove" {
+		text, err := w.ask("Digest of the picture (case evidence lists them): ")
+		if err != nil {
+			return err
+		}
+		m.Picture = text
+	}
+	if m.Reason, err = w.ask("Why? "); err != nil {
+		return err
+	}
+	said, err := m.press(ctx, w.s, w.d)
+	if err != nil {
+		return err
+	}
+	w.s.Say("%s", said.words())
+	return w.news(ctx, j)
 }
 
 func (w *work) snooze(ctx context.Context, j judging) (bool, error) {

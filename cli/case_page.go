@@ -10,6 +10,7 @@ import (
 
 	"countersign.dev/actions"
 	v1 "countersign.dev/api/v1"
+	"countersign.dev/canonical"
 	"countersign.dev/cases"
 	"countersign.dev/platform"
 	"countersign.dev/wording"
@@ -35,6 +36,7 @@ func describeCase(p *Page, c v1.Case, x cases.Shown, now time.Time) {
 		[2]string{"comes back to", strings.TrimSuffix(c.Turn+": "+c.TurnWhy, ": ")},
 		[2]string{"waits for", waitsFor(c, now)},
 		[2]string{"question", c.Question},
+		[2]string{"its pictures", mediaLine(c, now)},
 		[2]string{"merged into", c.Into},
 	)
 	describeSeen(p, x, now)
@@ -52,6 +54,27 @@ func describeCase(p *Page, c v1.Case, x cases.Shown, now time.Time) {
 			rule += ", taken back"
 		}
 		p.Line("Decided before: %s%s, %s (%s)", caseVerdict(actions.CaseVerdict(d.Verdict)), rule, wording.When(d.Time), d.Case)
+	}
+}
+
+// mediaLine says until when a specialist says what becomes of the pictures of a case; empty:
+// nothing is to be said.
+func mediaLine(c v1.Case, now time.Time) string {
+	if c.Media.IsZero() {
+		return ""
+	}
+	return "withheld, since it is reported for child safety; a specialist says copy or hash: " + left(c.Media, now)
+}
+
+// left says how much time is left; empty: no time is set.
+func left(due canonical.Time, now time.Time) string {
+	switch d := due.Sub(now); {
+	case due.IsZero():
+		return ""
+	case d < 0:
+		return wording.Span(-d) + " late"
+	default:
+		return wording.Span(d) + " left"
 	}
 }
 
@@ -126,6 +149,9 @@ func describeReports(p *Page, x cases.Shown, now time.Time) {
 		if n.Anonymous {
 			from += " without an account"
 		}
+		if n.Withdrawn {
+			from += " (taken back)"
+		}
 		counts[n.Reason] = append(counts[n.Reason], fmt.Sprintf("%d %s", n.Count, from))
 		totals[n.Reason] += n.Count
 	}
@@ -150,6 +176,9 @@ func describeReports(p *Page, x cases.Shown, now time.Time) {
 			}
 			if r.Own != "" && r.Own != string(r.Reason) {
 				about += ", as " + short(r.Own, 40)
+			}
+			if !r.Withdrawn.IsZero() {
+				about += ", taken back"
 			}
 			for _, s := range r.Scores {
 				about += fmt.Sprintf(", %s %.2f", short(s.Name, 40), float64(s.Value)/1e6)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"countersign.dev/actions"
+	v1 "countersign.dev/api/v1"
 	"countersign.dev/canonical"
 	"countersign.dev/cases"
 	"countersign.dev/fault"
@@ -110,7 +111,20 @@ func (c *queueShow) Run(ctx context.Context, s *Session) error {
 	if !ok {
 		return fault.New(fault.NotFound, "no-such-queue", "There is no queue %q in the set; see them with `countersign queue list`.", c.Name)
 	}
-	return s.Answer(*q, func(p *Page) {
+	doc := queueShowAnswer{Queue: *q}
+	if c.Text == "" && !c.Default { // the set in force: what is due in it, too
+		d, err := s.desk()
+		if err != nil {
+			return err
+		}
+		// Whoever may not read the cases of the queue sees what it promises all the same.
+		due, err := d.DueClocks(ctx, c.Name)
+		if err != nil && !fault.Is(err, "no-such-queue") {
+			return err
+		}
+		doc.Clocks = due.Items
+	}
+	return s.Answer(doc, func(p *Page) {
 		p.Line("%s, at place %d of %d", q.Name, i+1, len(set.Queues))
 		pairs := [][2]string{{"takes", wording.Where(q.Where)}, {"claim runs for", wording.Many(int(q.Lease().Minutes()), "minute")}}
 		for _, tag := range sortedKeys(q.Title) {
@@ -123,8 +137,26 @@ func (c *queueShow) Run(ctx context.Context, s *Session) error {
 			pairs = append(pairs, [2]string{"key " + digit, fmt.Sprintf("rule %d", q.Digits[digit])})
 		}
 		p.Facts(pairs...)
+		if len(doc.Clocks) == 0 {
+			return
+		}
+		p.Line("Due, late or within a day:")
+		rows := [][]string{{"CASE", "WHAT", "DUE"}}
+		for _, x := range doc.Clocks {
+			rows = append(rows, []string{x.Case, clockWords[x.Kind], left(x.Due, s.Now())})
+		}
+		p.Table(rows)
 	})
 }
+
+// queueShowAnswer is the answer of queue show.
+type queueShowAnswer struct {
+	cases.Queue
+	Clocks []v1.DueClock `json:"clocks,omitzero"` // what is due on its cases
+}
+
+// clockWords says what is due by a clock.
+var clockWords = map[string]string{"promise": "decision", "media": "a specialist's word on the pictures", "referral": "the platform stops preserving"}
 
 // sortedKeys returns the languages of a text.
 func sortedKeys(t cases.Texts) []string { return slices.Sorted(maps.Keys(t)) }

@@ -107,6 +107,21 @@ func (c *Client) QueueBoard(ctx context.Context) (p v1.Page[v1.Queue], err error
 	return p, c.get(ctx, v1.Base+"/queues/board", nil, &p)
 }
 
+// DueClocks lists what is due on cases of the queues that the caller may read, or of one.
+func (c *Client) DueClocks(ctx context.Context, queue string) (p v1.Page[v1.DueClock], err error) {
+	return p, c.get(ctx, v1.Base+"/queues/clocks", values("queue", queue), &p)
+}
+
+// ReleaseMedia hands in a specialist's signed press on the pictures of a case.
+func (c *Client) ReleaseMedia(ctx context.Context, id string, r v1.Release) error {
+	return c.change(ctx, http.MethodPost, casePath(id, "/media"), nil, r, nil)
+}
+
+// RemovePicture hands in a signed press that removes the bytes of a picture for ever.
+func (c *Client) RemovePicture(ctx context.Context, digest canonical.Digest, r v1.Removal) (out v1.RemovedPicture, err error) {
+	return out, c.change(ctx, http.MethodPost, v1.Base+"/evidence/pictures/"+digest.String()+"/removal", nil, r, &out)
+}
+
 // DoOnCase hands in a signed deed on a case.
 func (c *Client) DoOnCase(ctx context.Context, id string, d v1.CaseDeed) (out v1.Case, err error) {
 	return out, c.change(ctx, http.MethodPost, casePath(id, "/deeds"), nil, d, &out)

@@ -17,6 +17,7 @@ import (
 	"countersign.dev/fault"
 	"countersign.dev/platform"
 	"countersign.dev/store"
+	"countersign.dev/workforce"
 )
 
 // The tests of this file are attacks by people inside: somebody on the last day, and reporters
@@ -440,4 +441,75 @@ func TestHostileSubjects(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestNobodySplitsIntoTheirOwnAffair (law 15): whose own affair a case is moves no reports into it.
+func TestNobodySplitsIntoTheirOwnAffair(t *testing.T) {
+	o := newOffice(t, desktest.Options{})
+	o.Owns("ann", "plaza:acct/ann", "plaza:post/own")
+	first := o.Flag("1", "post/1", "MisleadingSpam", "acct/9")
+	o.Flag("2", "post/1", "MisleadingSpam", "acct/8")
+	c := o.Take("ann").Case
+	o.refused("ann", actions.DeedSplit, c, cases.Order{Reports: []string{first.Report.ID}, Subject: "plaza:acct/ann"}, "own-affair")
+	o.Flag("3", "post/3", "MisleadingSpam", "acct/ann") // ann reported there
+	o.refused("ann", actions.DeedSplit, c, cases.Order{Reports: []string{first.Report.ID}, Subject: "plaza:post/3"}, "own-affair")
+	o.do("ann", actions.DeedSplit, c, cases.Order{Reports: []string{first.Report.ID}, Subject: "plaza:post/4"})
+}
+
+// TestClaimEndsWithSignIn (law 13): whoever signs out, or whose sign-in is over, holds no case.
+func TestClaimEndsWithSignIn(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, opt desktest.Options) {
+		o := newOffice(t, opt)
+		ask, _ := o.TokenAsk("ann", "ann")
+		token, err := o.Desk.SignIn(t.Context(), ask)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ann := desktest.As("ann")
+		ann.Token = token.ID
+		o.Flag("1", "post/1", "MisleadingSpam", "acct/9")
+		taken, err := o.Desk.Next(t.Context(), ann, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.sweep()
+		if now := o.now(taken.Case.ID); now.Holder != "ann" {
+			t.Fatalf("%+v", now)
+		}
+		if err := o.Desk.RevokeToken(t.Context(), ann, token.ID); err != nil {
+			t.Fatal(err)
+		}
+		o.sweep()
+		if now := o.now(taken.Case.ID); now.State != cases.Waiting || now.Holder != "" {
+			t.Errorf("ann has signed out, and the case is %s with %q", now.State, now.Holder)
+		}
+		if next := o.Take("bob"); next.Case.ID != taken.Case.ID {
+			t.Errorf("bob got %s", next.Case.ID)
+		}
+	})
+}
+
+// TestNobodyRemovesWhatSpeaksAgainstThemselves (laws 14 and 15): the bytes of evidence are not removed
+// by whose own affair the case is, and whoever removes some spends the budget of burying.
+func TestNobodyRemovesWhatSpeaksAgainstThemselves(t *testing.T) {
+	sc := newScene(t, desktest.Options{})
+	picture := pngOf(t, 8)
+	sc.p.Show(posted, shows("look", map[string][]byte{"1": picture}, true), map[string][]byte{"1": picture})
+	c := sc.report("MisleadingSpam", "")
+	sc.kept(c)
+	digest := canonical.Sum(picture)
+	remove := func(by workforce.WorkerID) error {
+		_, err := sc.RemovePicture(t.Context(), desktest.As(by), c.ID, digest, "away", sc.Deed(by, actions.Deed{What: actions.DeedRemoveEvidence, Of: digest.String()}, "away"))
+		return err
+	}
+	refused(t, remove("abe"), "accounts-undeclared")
+	sc.Owns("ann", "plaza:acct/3")
+	refused(t, remove("ann"), "own-affair")
+	sc.Owns("bob")
+	if err := remove("bob"); err != nil {
+		t.Fatal(err)
+	}
+	if n := (office{&desktest.Office{World: sc.World}, t}).buried("bob"); n != 1 {
+		t.Errorf("%d acts are counted as burying", n)
+	}
 }

@@ -45,6 +45,10 @@ func (f *forgetful) Picture(context.Context, platform.Subject, string) (io.ReadC
 	return nil, fault.New(fault.Unavailable, "executor-unreachable", "The executor does not answer.")
 }
 
+func (f *forgetful) Preserve(context.Context, platform.Subject, canonical.Time) error {
+	return fault.New(fault.Unavailable, "executor-unreachable", "The executor does not answer.")
+}
+
 func (f *forgetful) Carry(context.Context, []byte, time.Duration) (linkv1.CarryResult, error) {
 	if f.handed.Add(1)%2 == 0 {
 		return linkv1.CarryResult{}, fault.New(fault.Unavailable, "executor-unreachable", "The executor does not answer.")

@@ -166,6 +166,11 @@ func (h *history) steps() map[string]func(*rapid.T) {
 		},
 		"decide": func(r *rapid.T) {
 			if by, taken, ok := h.one(r); ok {
+				if rapid.IntRange(0, 9).Draw(r, "looks again") > 0 {
+					if again, err := h.Desk.Claim(h.t.Context(), desktest.As(by), taken.Case.ID); err == nil && again.Claim.Number == taken.Claim.Number {
+						taken = again
+					}
+				}
 				taken.Case = h.fresh(r, taken)
 				j := casework.Judgement{Verdict: actions.CaseNoViolation}
 				if rapid.Bool().Draw(r, "violation") {
@@ -457,6 +462,9 @@ func (h *history) finish(t failer) {
 		}
 	}
 	h.check(t)
+	if got := recounted(t, h.World, h.from, h.entries); len(got.Findings) > 0 || got.Reports != int64(len(h.known)) || got.InDecided != got.Reports {
+		t.Fatalf("a recount of %d reports: %+v", len(h.known), got)
+	}
 }
 
 // TestCaseHistories: over random histories of reports, claims, decisions, moves, merges,

@@ -11,7 +11,6 @@ import (
 	"countersign.dev/desk/casework"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/platform"
-	"countersign.dev/store"
 )
 
 // adopt puts a text to the desk and in force.
@@ -36,12 +35,7 @@ func TestDay(t *testing.T) {
 		to := desktest.NewTown(t, o)
 		adopt(t, to, actions.PartRules, cases.DefaultRules())
 		adopt(t, to, actions.PartQueues, cases.DefaultQueues())
-		if err := to.Store.Write(t.Context(), func(tx *store.Tx) error {
-			_, err := tx.Exec(`insert into own_declared (worker, accounts, time, deed) values ('ann', 0, 1, 'x')`)
-			return err
-		}); err != nil {
-			t.Fatal(err)
-		}
+		to.Owns("ann")
 		from := to.AdmitProgram("square", "ann", cases.SourcePerson)
 		neighbour, err := to.Desk.Subject(t.Context(), desktest.As("ann"), "plaza:@neighbour")
 		if err != nil {

@@ -508,6 +508,8 @@ func TestEvidenceOnLists(t *testing.T) {
 func TestRemovePicture(t *testing.T) {
 	desktest.Each(t, func(t *testing.T, o desktest.Options) {
 		sc := newScene(t, o)
+		sc.Owns("ann")
+		sc.Owns("abe")
 		pictures := map[string][]byte{"1": pngOf(t, 8), "2": pngOf(t, 9)}
 		sc.p.Show(posted, shows("text", pictures, false), pictures)
 		c := sc.report("spam", "")

@@ -116,7 +116,7 @@ func TestDeclarationTellsNothing(t *testing.T) {
 			if entered, err = tx.EntriesAbout("deed "+got.Deed, canonical.Time{}, 10); err != nil {
 				return err
 			}
-			if _, digests, err = tx.OwnAccounts("ann"); err != nil {
+			if _, digests, _, err = tx.OwnAccounts("ann"); err != nil {
 				return err
 			}
 			is, err = tx.IsOwn(digests[0])
@@ -274,6 +274,39 @@ func TestDeclarationOnce(t *testing.T) {
 		forged.Signed.Signature.Signature[0] ^= 1
 		if _, err := of.Desk.DeclareAccounts(t.Context(), desktest.As("ann"), []string{"plaza:acct/1"}, forged); err == nil {
 			t.Error("the same deed with another signature is taken")
+		}
+	})
+}
+
+// TestDeclarationEdited (law 15): whoever edits the database takes no account away from what a worker
+// declared, and gives nobody one, unseen: that worker gets no case until all accounts are declared
+// again.
+func TestDeclarationEdited(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		of := desktest.NewOffice(t, o)
+		if _, err := declare(t, of.World, "ann", "plaza:acct/51", "plaza:acct/52"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := declare(t, of.World, "ann", "plaza:acct/53"); err != nil {
+			t.Fatal(err)
+		}
+		of.Flag("r1", "acct/51", "MisleadingSpam", "acct/9")
+		of.Flag("r2", "post/1", "MisleadingSpam", "acct/9")
+		if got := of.Take("ann"); got.Case.Subject.ID != "post/1" {
+			t.Fatalf("ann got %s", got.Case.Subject)
+		}
+		first := cases.OwnDigest(desktest.OwnSecret, "plaza", "acct/51")
+		for _, edit := range []string{`delete from own_account where worker = 'ann' and digest = '` + first + `'`, `insert into own_account (worker, digest) values ('ann', 'x')`,
+			`update own_declared set seal = ''  where worker = 'ann'`} {
+			sql(t, &desktest.Town{World: of.World}, edit)
+			_, err := of.Desk.Next(t.Context(), desktest.As("ann"), "")
+			refused(t, err, "accounts-tampered")
+		}
+		if _, err := declare(t, of.World, "ann", "plaza:acct/51", "plaza:acct/52", "plaza:acct/53"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := of.Desk.Next(t.Context(), desktest.As("ann"), ""); !fault.Is(err, "nothing-waits") {
+			t.Errorf("ann is offered her own affair: %v", err)
 		}
 	})
 }

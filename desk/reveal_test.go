@@ -101,6 +101,7 @@ func TestRevealRefused(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	o.Owns("ann")
 	o.Clock().Advance(time.Hour)
 	try("ann", report, whyReveal, "not-yours-to-reveal") // the lease is over
 	if len(o.reveals(id)) != 0 || len(o.sights(id)) != 0 {
@@ -136,6 +137,9 @@ func TestRevealNobody(t *testing.T) {
 	for _, report := range []string{nameless, got[0].Report.ID, erased} {
 		_, err := o.Desk.Reveal(t.Context(), desktest.As("ann"), id, report, whyReveal)
 		refused(t, err, "no-reporter")
+	}
+	if _, err := o.Desk.Reveal(t.Context(), desktest.As("ann"), id, got[0].Report.ID, whyReveal); !strings.Contains(fault.TextOf(err), "anonymous") {
+		t.Errorf("of an anonymous report: %v", err)
 	}
 	if all := o.reveals(id); len(all) != 0 {
 		t.Errorf("of nobody was revealed %+v", all)

@@ -215,3 +215,23 @@ func TestNothingShownUnentered(t *testing.T) {
 		}
 	}
 }
+
+// TestEvidenceKnowsTheTier: the copy of the evidence reads the state beside it, so that the first
+// claim of a critical subject's case is an entry, although the evidence has told the owner.
+func TestEvidenceKnowsTheTier(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, opt desktest.Options) {
+		o := newOffice(t, opt)
+		o.Subjects.Ranked("post/1", actions.Critical)
+		o.Subjects.Shows("post/1", platform.Evidence{Sort: platform.Content, Author: platform.Profile{ID: "acct/9"}, Text: platform.Text{Text: "words"}}, nil)
+		o.Run()
+		id := o.Flag("a", "post/1", "MisleadingSpam", "acct/8").Case.ID
+		o.Evidenced(id)
+		taken := o.Take("ann")
+		if taken.Shown.Seen == nil || taken.Shown.Seen.Tier != string(actions.Critical) {
+			t.Errorf("the claim shows no tier: %+v", taken.Shown.Seen)
+		}
+		if got := o.sights(id); len(got) != 1 || got[0].Tier != actions.Critical || got[0].How != "claim" {
+			t.Errorf("the first claim left %+v", got)
+		}
+	})
+}

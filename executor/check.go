@@ -126,6 +126,31 @@ func (e *Executor) Picture(ctx context.Context, s platform.Subject, name string)
 	return c.Picture(ctx, s, name)
 }
 
+// Preserve asks a platform to keep a subject until a time. It needs no warrant, since it burdens
+// nobody; it is bounded, so that a desk that lies cannot have things kept for ever.
+func (e *Executor) Preserve(ctx context.Context, s platform.Subject, until canonical.Time) error {
+	c, err := e.connector(s.Platform)
+	if err != nil {
+		return err
+	}
+	if _, err := c.Sort(s.ID); err != nil {
+		return err
+	}
+	switch now := e.now(); {
+	case !until.After(now):
+		return fault.New(fault.Invalid, "bad-preservation", "A platform preserves until a time that is still to come; %s is over.", until)
+	case until.After(now.Add(platform.MaxPreserve)):
+		return fault.New(fault.Invalid, "bad-preservation", "A platform is asked to preserve for a year at most, and not until %s.", until)
+	}
+	keeps, ok := c.(platform.Preserver)
+	if !ok {
+		return fault.New(fault.Unsupported, "not-offered", "The platform %s does not offer to preserve its subjects.", s.Platform)
+	}
+	ctx, cancel := context.WithTimeout(ctx, evidenceTime)
+	defer cancel()
+	return keeps.Preserve(ctx, platform.Subject{Platform: s.Platform, ID: s.ID}, until)
+}
+
 func (e *Executor) evidencer(s platform.Subject) (platform.Evidencer, error) {
 	c, err := e.connector(s.Platform)
 	if err != nil {

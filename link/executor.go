@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"countersign.dev/canonical"
 	"countersign.dev/ledger/proof"
 	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
@@ -18,6 +19,7 @@ type ExecutorSide interface {
 	Vouch(ctx context.Context, s platform.Subject) (linkv1.Reading, error)
 	Evidence(ctx context.Context, s platform.Subject) (platform.Evidence, error)
 	Picture(ctx context.Context, s platform.Subject, name string) (io.ReadCloser, error)
+	Preserve(ctx context.Context, s platform.Subject, until canonical.Time) error
 	Carry(ctx context.Context, warrant []byte, wait time.Duration) (linkv1.CarryResult, error)
 	Status() linkv1.ExecutorStatus
 	Take(ctx context.Context, a proof.Authority) (linkv1.TakeResult, error)
@@ -64,6 +66,17 @@ func Executor(e ExecutorSide, desk, onCall string, failed ...func(error)) http.H
 			return nil, err
 		}
 		return e.Picture(r.Context(), asked.Subject, asked.Name)
+	})
+	s.handle("POST /v1/preserve", func(w http.ResponseWriter, r *http.Request) (any, error) {
+		b, err := body(w, r, smallBody)
+		if err != nil {
+			return nil, err
+		}
+		var asked askedPreservation
+		if err := unmarshal(b, &asked); err != nil {
+			return nil, err
+		}
+		return struct{}{}, e.Preserve(r.Context(), asked.Subject, asked.Until)
 	})
 	s.handle("POST /v1/carry", func(w http.ResponseWriter, r *http.Request) (any, error) {
 		b, err := body(w, r, proof.MaxWarrant)
@@ -127,6 +140,18 @@ func (c *ExecutorClient) read(ctx context.Context, path string, s platform.Subje
 type askedPicture struct {
 	Subject platform.Subject `json:"subject"`
 	Name    string           `json:"name"`
+}
+
+// askedPreservation is what a platform is asked to preserve.
+type askedPreservation struct {
+	Subject platform.Subject `json:"subject"`
+	Until   canonical.Time   `json:"until"`
+}
+
+// Preserve asks a platform to keep a subject until a time.
+func (c *ExecutorClient) Preserve(ctx context.Context, s platform.Subject, until canonical.Time) error {
+	var nothing struct{}
+	return c.post(ctx, "/v1/preserve", askedPreservation{s, until}, &nothing, smallBody)
 }
 
 // Evidence asks what a subject shows. The answer is within its bounds, whatever the

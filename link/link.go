@@ -6,6 +6,7 @@
 //	POST /v1/read                 a subject → v1.Reading
 //	POST /v1/carry?wait=MS        a warrant → v1.CarryResult
 //	POST /v1/evidence             a subject → platform.Evidence
+//	POST /v1/preserve             a subject and a time → nothing: the platform keeps it until then
 //	POST /v1/evidence/picture     a subject and the name of a picture → its bytes
 //	GET  /v1/status               → v1.ExecutorStatus
 //	POST /v1/take                 a proof.Authority → v1.TakeResult

@@ -41,6 +41,7 @@ func TestMain(m *testing.M) {
 
 // side is both sides' double: it answers with what it is told to.
 type side struct {
+	until canonical.Time
 	take  linkv1.TakeResult
 	taken proof.Authority
 	facts linkv1.DraftFacts
@@ -81,6 +82,11 @@ func (s *side) Evidence(_ context.Context, subject platform.Subject) (platform.E
 func (s *side) Picture(_ context.Context, subject platform.Subject, name string) (io.ReadCloser, error) {
 	s.subject, s.name = subject, name
 	return platform.BoundPicture(io.NopCloser(s.picture), func() { s.closed.Store(true) }), s.err
+}
+
+func (s *side) Preserve(_ context.Context, subject platform.Subject, until canonical.Time) error {
+	s.subject, s.until = subject, until
+	return s.err
 }
 
 func (s *side) Carry(_ context.Context, w []byte, wait time.Duration) (linkv1.CarryResult, error) {
@@ -231,7 +237,13 @@ func TestEvidence(t *testing.T) {
 		if _, err := c.Evidence(t.Context(), prooftest.Account("acct/17")); !fault.Is(err, "no-such-picture") {
 			t.Error(err)
 		}
+		if err := c.Preserve(t.Context(), prooftest.Account("acct/18"), canonical.At(time.Unix(9, 0))); !fault.Is(err, "no-such-picture") {
+			t.Error(err)
+		}
 		s.err = nil
+		if err := c.Preserve(t.Context(), prooftest.Account("acct/18"), canonical.At(time.Unix(9, 0))); err != nil || s.subject != prooftest.Account("acct/18") || s.until != canonical.At(time.Unix(9, 0)) {
+			t.Errorf("%v: preserved %s until %s", err, s.subject, s.until)
+		}
 		stranger := link.DialExecutor(address, "on call")
 		defer stranger.Close()
 		if _, err := stranger.Picture(t.Context(), prooftest.Account("acct/17"), "1"); fault.KindOf(err) != fault.Unauthenticated {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"countersign.dev/canonical"
@@ -27,6 +28,20 @@ type Evidencer interface {
 	// of Evidence.
 	Picture(ctx context.Context, s Subject, name string) (io.ReadCloser, error)
 }
+
+// Preserver is a connector that can also ask its platform to preserve a subject: to keep its
+// text, profile and pictures for those who judge it, even if its owner deletes it. It burdens
+// nobody: nothing that anybody else sees changes.
+type Preserver interface {
+	// Preserve asks for it until a time. Asking again is harmless, and never shortens the time.
+	// A subject that does not exist, or exists no more, is a fault "no-such-subject"; a
+	// platform that does not offer it is a fault "not-offered"; one that does not answer is a
+	// fault of kind Unavailable.
+	Preserve(ctx context.Context, s Subject, until canonical.Time) error
+}
+
+// MaxPreserve is the longest time for which a platform is asked to preserve something.
+const MaxPreserve = 366 * 24 * time.Hour
 
 // The bounds of an evidence. A connector cuts longer texts and says so, and leaves out what
 // is more; a stranger who writes much must not keep the beginning from being read. One

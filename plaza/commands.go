@@ -197,6 +197,9 @@ func (s *Server) move(tx *sqldb.Tx, by string, id subjectID, before State, leave
 
 // deleteRest deletes an account's posts with it and erases their texts.
 func (s *Server) deleteRest(tx *sqldb.Tx, holder string, id subjectID, now time.Time) error {
+	if err := keep(tx, id, now); err != nil {
+		return err
+	}
 	if id.sort == Account {
 		posts, err := postsLeft(tx, id.number)
 		if err != nil {

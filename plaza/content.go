@@ -2,10 +2,12 @@ package plaza
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
+	"time"
 	"unicode/utf8"
 
 	"countersign.dev/canonical"
@@ -37,7 +39,9 @@ type SubjectContent struct {
 	Pictures []PictureOf    `json:"pictures"`
 	Created  canonical.Time `json:"created"`
 	Edited   canonical.Time `json:"edited,omitzero"` // absent: never
-	At       canonical.Time `json:"at"`              // when this was read
+	At       canonical.Time `json:"at"`              // when this was read; of what was deleted: when
+	// Preserved is until when staff have it kept, also if it is deleted. Absent: it is not.
+	Preserved canonical.Time `json:"preserved,omitzero"`
 }
 
 // ContentSubject names a subject.
@@ -223,7 +227,35 @@ func picturesOf(tx *sqldb.Tx, p int64) ([]PictureOf, error) {
 	return append([]PictureOf{}, all...), nil
 }
 
-func contentOf(tx *sqldb.Tx, id subjectID) (SubjectContent, error) {
+// contentOf returns what staff are told of a subject. Of one that was deleted that is what was
+// kept of it, if it is preserved.
+func contentOf(tx *sqldb.Tx, id subjectID, now time.Time) (SubjectContent, error) {
+	c, err := shownOf(tx, id)
+	if err != nil {
+		return c, err
+	}
+	c.At = canonical.At(now)
+	kept, until, ok, err := preservedOf(tx, id, now)
+	if err != nil {
+		return c, err
+	}
+	if c.Status == Deleted {
+		if !ok || len(kept) == 0 {
+			return c, noSuchSubject(id.String())
+		}
+		c = SubjectContent{}
+		if err := json.Unmarshal(kept, &c); err != nil {
+			return c, fmt.Errorf("reading what was kept of %s: %w", id, err)
+		}
+	}
+	if ok {
+		c.Preserved = until
+	}
+	return c, nil
+}
+
+// shownOf reads a subject as people see it, also a deleted one, of which little is left.
+func shownOf(tx *sqldb.Tx, id subjectID) (SubjectContent, error) {
 	c := SubjectContent{Subject: ContentSubject{ID: id.String(), Sort: id.sort}, Pictures: []PictureOf{}, Thread: []ThreadPost{}}
 	var around []written
 	if id.sort == Account {
@@ -255,9 +287,6 @@ func contentOf(tx *sqldb.Tx, id subjectID) (SubjectContent, error) {
 			return c, err
 		}
 	}
-	if c.Status == Deleted {
-		return c, noSuchSubject(id.String())
-	}
 	for _, w := range around {
 		number := int64(0)
 		if id.sort == Content {
@@ -279,8 +308,7 @@ func (s *Server) getContent(c call) error {
 	}
 	var told SubjectContent
 	err = s.db.Read(c.r.Context(), func(tx *sqldb.Tx) error {
-		told, err = contentOf(tx, id)
-		told.At = canonical.At(s.now())
+		told, err = contentOf(tx, id, s.now())
 		return err
 	})
 	if err != nil {
@@ -307,7 +335,16 @@ func (s *Server) getContentPicture(c call) error {
 	var kind string
 	var data []byte
 	err = s.db.Read(c.r.Context(), func(tx *sqldb.Tx) error {
-		if _, err := stateOf(tx, id, s.now()); err != nil {
+		if _, err := stateOf(tx, id, s.now()); fault.Is(err, "no-such-subject") && id.sort == Content {
+			if _, _, kept, unread := preservedOf(tx, id, s.now()); unread != nil || !kept {
+				return cmp.Or(unread, err)
+			}
+			unread := tx.QueryRow(`select type, data from preserved_picture where subject = $1 and place = $2`, id.String(), n).Scan(&kind, &data)
+			if sqldb.IsNotFound(unread) {
+				return err
+			}
+			return unread
+		} else if err != nil {
 			return err
 		}
 		if id.sort == Account {

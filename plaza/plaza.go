@@ -146,6 +146,7 @@ func New(c Config) *Server {
 	s.pages = newPages()
 	s.handler = s.routes()
 	s.startOutbox()
+	s.startForgetting()
 	return s
 }
 

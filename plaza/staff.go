@@ -50,6 +50,7 @@ var staffRoutes = []route{
 	{"GET", "/staff/v1/content", StaffScope, 0, (*Server).getContent},
 	{"GET", "/staff/v1/content/picture", StaffScope, 0, (*Server).getContentPicture},
 	{"GET", "/staff/v1/lock", StaffScope, 0, (*Server).getLock},
+	{"POST", "/staff/v1/preserve", StaffScope, preserveLimit, (*Server).postPreserve},
 	{"POST", "/staff/v1/notices", StaffScope, noticeLimit, (*Server).postNotice},
 	{"POST", "/staff/v1/tokens/{id}/revoke", KeeperScope, 0, (*Server).postRevoke},
 	{"POST", "/staff/v1/owners", SetupScope, ownerLimit, (*Server).postOwner},
@@ -242,7 +243,7 @@ type Capabilities struct {
 const Protocol = "staff/v1"
 
 func (s *Server) getCapabilities(c call) error {
-	offers := []string{"accounts", "content", "lock", "notices"}
+	offers := []string{"accounts", "content", "lock", "notices", "preserve"}
 	switch _, err := s.authenticate(c.r, KeeperScope); {
 	case err == nil:
 		offers = append(offers, "tokens")

@@ -120,6 +120,9 @@ func (s *Server) withdraw(ctx context.Context, o session, number int64) error {
 		if err != nil {
 			return err
 		}
+		if err := keep(tx, id, now); err != nil {
+			return err
+		}
 		if _, err := s.move(tx, "@"+a.handle, id, before, left{status: Deleted}, now); err != nil {
 			return err
 		}

@@ -13,7 +13,7 @@ import (
 // evidence that it names.
 func TestEvidenceIsHashed(t *testing.T) {
 	document := []byte(`{"v":"countersign/evidence/v1"}`)
-	screen := canonical.MustMarshal(cases.Shown{V: cases.ShownVersion, Case: "cas_1", Evidence: []cases.ShownEvidence{{Digest: canonical.Sum(document), State: "copied"}, {State: "pending"}}})
+	screen := canonical.MustMarshal(cases.Shown{V: cases.ShownVersion, Case: "cas_1", Claim: 1, Version: 2, Evidence: []cases.ShownEvidence{{Digest: canonical.Sum(document), State: "copied"}, {State: "pending"}}})
 	for name, c := range map[string]struct {
 		kept   map[canonical.Digest][]byte
 		hashed int64
@@ -25,7 +25,7 @@ func TestEvidenceIsHashed(t *testing.T) {
 		"what was shown is gone":  {nil, 1, "What was shown to"},
 	} {
 		data := cases.DecisionData{Case: "cas_1", Claim: 1, Version: 2, Evidence: canonical.Sum(screen)}
-		r := &Recount{cases: map[string]bool{"cas_1": true}, openings: map[claim][]cases.OpeningData{{"cas_1", 1}: {{Case: "cas_1", Claim: 1, Document: canonical.Sum(screen)}}}, decisions: []decision{{id: "dec_1", data: data}}}
+		r := &Recount{cases: map[string]bool{"cas_1": true}, openings: map[claim][]opening{{"cas_1", 1}: {{data: cases.OpeningData{Case: "cas_1", Claim: 1, Document: canonical.Sum(screen)}}}}, decisions: []*decision{{id: "dec_1", data: data}}}
 		err := r.judged(func(d canonical.Digest) ([]byte, error) {
 			if b, ok := c.kept[d]; ok {
 				return b, nil

@@ -47,13 +47,27 @@ type Count struct {
 // Recount takes documents, in the order of each sort, and counts.
 type Recount struct {
 	out       Count
-	reports   map[string]string // the case that each report is in
+	reports   map[string]*report
+	handed    map[string]string // by program and external_id: the report
+	subjects  map[string]string // of cases, by the reports that they took
 	cases     map[string]bool
-	decisions []decision
+	decisions []*decision
 	deeds     []deed
-	openings  map[claim][]cases.OpeningData // a claim shows its case again when the case has changed
+	joined    []proof.JoinedCases
+	ended     []proof.EndedMeasure
+	openings  map[claim][]opening // a claim shows its case again when the case has changed
 	said      []proof.StatedAt
 	of        []string // what said is of
+}
+
+// report is where a report is, and which decision judged it.
+type report struct {
+	at       canonical.Time
+	severity cases.Severity
+	in       string         // the case that it is in
+	since    canonical.Time // when it came there
+	judged   *decision      // that stands; nil: none has judged it
+	ever     bool           // some decision judged it
 }
 
 type claim struct {
@@ -61,11 +75,19 @@ type claim struct {
 	number int64
 }
 
-type decision struct {
-	id   string
+type opening struct {
 	at   canonical.Time
-	data cases.DecisionData
-	back bool
+	data cases.OpeningData
+}
+
+type decision struct {
+	id      string
+	at      canonical.Time
+	data    cases.DecisionData
+	whole   *actions.Decision // nil: erased
+	screen  *cases.Shown      // that was shown for it; nil: it cannot be read
+	shownAt canonical.Time    // zero: it was not shown
+	back    bool
 }
 
 type deed struct {
@@ -78,7 +100,7 @@ type deed struct {
 
 // New begins a recount.
 func New() *Recount {
-	return &Recount{out: Count{Findings: []Finding{}}, reports: map[string]string{}, cases: map[string]bool{}, openings: map[claim][]cases.OpeningData{}}
+	return &Recount{out: Count{Findings: []Finding{}}, reports: map[string]*report{}, handed: map[string]string{}, subjects: map[string]string{}, cases: map[string]bool{}, openings: map[claim][]opening{}}
 }
 
 func (r *Recount) found(typ, of, format string, args ...any) {
@@ -99,8 +121,7 @@ func (r *Recount) Add(d ledger.Document, _ bool) error {
 		if err := canonical.UnmarshalExact(d.Body.Data, &data); err != nil {
 			return unreadable(err)
 		}
-		r.out.Reports++
-		r.reports[id], r.cases[data.Case] = data.Case, true
+		r.report(d, data)
 	case ledger.DecisionDocument:
 		var data cases.DecisionData
 		if err := canonical.UnmarshalExact(d.Body.Data, &data); err != nil {
@@ -113,6 +134,7 @@ func (r *Recount) Add(d ledger.Document, _ bool) error {
 			return unreadable(err)
 		}
 		one := deed{id: id, at: d.Body.Time, data: data}
+		r.deedFits(d, data)
 		if value, ok := opened(d, cases.FieldOrder); ok {
 			order, err := cases.ParseOrder(value)
 			if err != nil {
@@ -130,12 +152,56 @@ func (r *Recount) Add(d ledger.Document, _ bool) error {
 		}
 		r.out.Openings++
 		at := claim{data.Case, data.Claim}
-		if have := r.openings[at]; len(have) > 0 && have[0].Worker != data.Worker {
-			r.found("claimed-twice", data.Case, "Claim %d of the case %s was shown to %s and to %s.", data.Claim, data.Case, have[0].Worker, data.Worker)
+		if have := r.openings[at]; len(have) > 0 && have[0].data.Worker != data.Worker {
+			r.found("claimed-twice", data.Case, "Claim %d of the case %s was shown to %s and to %s.", data.Claim, data.Case, have[0].data.Worker, data.Worker)
 		}
-		r.openings[at] = append(r.openings[at], data)
+		r.openings[at] = append(r.openings[at], opening{d.Body.Time, data})
 	}
 	return nil
+}
+
+// report takes the document of a report.
+func (r *Recount) report(d ledger.Document, data cases.ReportData) {
+	id := d.Body.ID
+	r.out.Reports++
+	r.reports[id] = &report{at: d.Body.Time, severity: data.Severity, in: data.Case, since: d.Body.Time}
+	r.cases[data.Case] = true
+	for _, o := range d.Openings {
+		if o.Name != cases.FieldReport {
+			continue
+		}
+		var told cases.Report
+		if err := canonical.Unmarshal(o.Value, &told); err != nil {
+			r.found("unreadable", id, "The words of the report cannot be read: %s", fault.TextOf(err))
+			return
+		}
+		handed := data.Program + "\x00" + told.ExternalID
+		if other, twice := r.handed[handed]; twice {
+			r.found("counted-twice", id, "%s handed in %q once, and it is counted as %s as well.", data.Program, told.ExternalID, other)
+		}
+		r.handed[handed] = id
+		subject := subjectName(told.Subject.Platform, told.Subject.ID)
+		if other, known := r.subjects[data.Case]; known && other != subject {
+			r.found("other-subject", id, "The report is about %s, and the case %s, which took it, is about %s.", subject, data.Case, other)
+		}
+		r.subjects[data.Case] = subject
+	}
+}
+
+func subjectName(on, id string) string { return on + ":" + id }
+
+// deedFits compares the document of a deed with what was signed: the case, and the text.
+func (r *Recount) deedFits(d ledger.Document, data cases.DeedData) {
+	id, signed := d.Body.ID, data.Deed.Deed
+	ofCase := signed.What != actions.DeedTakeBack && signed.What != actions.DeedRemoveEvidence
+	if ofCase && signed.Of != data.Case {
+		r.found("bad-deed", id, "%s signed a deed on %s, and the document says that it was done on %s.", data.Deed.Signed.Statement.Signer, signed.Of, data.Case)
+	}
+	for _, o := range d.Openings {
+		if commitment, err := o.Commitment(); o.Name == signed.What.SealedBy() && (err != nil || commitment != signed.Text) {
+			r.found("bad-deed", id, "%s signed another text of %s than the document holds.", data.Deed.Signed.Statement.Signer, signed.What)
+		}
+	}
 }
 
 // opened returns the text of a sealed field that was not erased.
@@ -157,7 +223,8 @@ func (r *Recount) decision(d ledger.Document, data cases.DecisionData) {
 	id := d.Body.ID
 	r.out.Decisions++
 	r.out.Measures += int64(len(data.Requests))
-	r.decisions = append(r.decisions, decision{id: id, at: d.Body.Time, data: data})
+	one := &decision{id: id, at: d.Body.Time, data: data}
+	r.decisions = append(r.decisions, one)
 	st := data.Signed.Statement
 	if st.Verdict != actions.VerdictDecide {
 		r.found("bad-decision", id, "What %s signed is no decision.", st.Signer)
@@ -172,11 +239,18 @@ func (r *Recount) decision(d ledger.Document, data cases.DecisionData) {
 			r.found("bad-decision", id, "The decision cannot be read: %s", fault.TextOf(err))
 			return
 		}
+		measures := len(whole.Measures)
+		if data.Proposal { // which has no effect
+			measures = 0
+		}
 		switch {
 		case whole.Digest() != st.Document:
 			r.found("bad-decision", id, "%s signed another decision than the one that the document holds.", st.Signer)
-		case whole.Case != data.Case, whole.Version != data.Version, whole.Claim != data.Claim, whole.Evidence != data.Evidence, whole.Verdict != data.Verdict, whole.Rule.Rule() != data.Rule, len(whole.Measures) != len(data.Requests):
+		case whole.Case != data.Case, whole.Version != data.Version, whole.Claim != data.Claim, whole.Evidence != data.Evidence, whole.Verdict != data.Verdict, whole.Rule.Rule() != data.Rule, len(data.Requests) != measures:
 			r.found("bad-decision", id, "The document says something else than the decision that %s signed.", st.Signer)
+		default:
+			one.whole = &whole
+			r.said[len(r.said)-1].Rules = whole.Rule.Set
 		}
 	}
 }
@@ -193,23 +267,24 @@ func (r *Recount) Signed(found []error) {
 	}
 }
 
-// Count works out where each report is, and compares decisions with what was shown and with
-// the measures that name them. named are the decisions that the ledger's requests name; shown
-// returns the bytes that were shown under a digest.
+// Joined takes the cases that the desk merged by itself, as an audit of the ledger found them.
+func (r *Recount) Joined(all []proof.JoinedCases) { r.joined = all }
+
+// Ended takes the measures that ended without being carried out: the decisions that list them do
+// not stand.
+func (r *Recount) Ended(all []proof.EndedMeasure) { r.ended = all }
+
+// Count works out where each report is and which decision judged it, and compares decisions with
+// what was shown and with the measures that name them. named are the decisions that the ledger's
+// requests name; shown returns the bytes that were shown under a digest.
 func (r *Recount) Count(named []proof.NamedDecision, shown func(canonical.Digest) ([]byte, error)) (Count, error) {
-	r.moves()
 	if err := r.judged(shown); err != nil {
 		return r.out, err
 	}
+	r.history()
 	r.measures(named)
-	decided := map[string]bool{}
-	for _, d := range r.decisions {
-		if !d.back {
-			decided[d.data.Case] = true
-		}
-	}
-	for _, of := range r.reports {
-		if decided[of] {
+	for _, one := range r.reports {
+		if one.judged != nil {
 			r.out.InDecided++
 		} else {
 			r.out.InOpen++
@@ -220,53 +295,10 @@ func (r *Recount) Count(named []proof.NamedDecision, shown func(canonical.Digest
 	return r.out, nil
 }
 
-// moves applies merges, splits and take-backs in the order of their times.
-func (r *Recount) moves() {
-	slices.SortStableFunc(r.deeds, func(a, b deed) int { return a.at.Compare(b.at.Time) })
-	for _, d := range r.deeds {
-		switch d.data.Deed.Deed.What {
-		case actions.DeedMerge:
-			if !d.open {
-				r.found("erased", d.id, "The order of a merge of %s is erased, so that nobody can tell where its reports are.", d.data.Case)
-				continue
-			}
-			if !r.cases[d.order.Into] {
-				r.found("no-case", d.id, "The case %s was merged into %s, which no report ever opened.", d.data.Case, d.order.Into)
-			}
-			for id, of := range r.reports {
-				if of == d.data.Case {
-					r.reports[id] = d.order.Into
-				}
-			}
-		case actions.DeedSplit:
-			for _, id := range d.order.Reports {
-				if r.reports[id] != d.data.Case {
-					r.found("not-in-case", d.id, "The report %s was split from the case %s, and was in %q.", id, d.data.Case, r.reports[id])
-					continue
-				}
-				r.reports[id] = d.data.Made
-			}
-			if d.data.Made != "" {
-				r.cases[d.data.Made] = true
-			}
-		case actions.DeedTakeBack:
-			i := slices.IndexFunc(r.decisions, func(x decision) bool { return x.id == d.data.Deed.Deed.Of })
-			switch {
-			case i < 0:
-				r.found("no-decision", d.id, "Somebody took back the decision %s, which is not there.", d.data.Deed.Deed.Of)
-			case r.decisions[i].data.Signed.Statement.Signer != d.data.Deed.Signed.Statement.Signer:
-				r.found("not-own", d.id, "%s took back the decision %s of %s.", d.data.Deed.Signed.Statement.Signer, r.decisions[i].id, r.decisions[i].data.Signed.Statement.Signer)
-			default:
-				r.decisions[i].back = true
-				r.out.TakenBack++
-			}
-		}
-	}
-}
-
 // judged compares each decision with the claim that it names and with what the claim showed.
 func (r *Recount) judged(shown func(canonical.Digest) ([]byte, error)) error {
 	once := map[claim]string{} // by case and version
+	screens := map[canonical.Digest]*cases.Shown{}
 	hashed := map[canonical.Digest]bool{}
 	for _, d := range r.decisions {
 		at := claim{d.data.Case, d.data.Version}
@@ -276,42 +308,61 @@ func (r *Recount) judged(shown func(canonical.Digest) ([]byte, error)) error {
 		once[at] = d.id
 		signer := d.data.Signed.Statement.Signer
 		shownTo := r.openings[claim{d.data.Case, d.data.Claim}]
+		i := slices.IndexFunc(shownTo, func(o opening) bool { return o.data.Document == d.data.Evidence })
 		switch {
-		case !r.cases[d.data.Case]:
+		case !r.cases[d.data.Case] && !r.made(d.data.Case):
 			r.found("no-case", d.id, "The case %s was decided, and no report ever opened it.", d.data.Case)
 		case len(shownTo) == 0:
 			r.found("not-shown", d.id, "The case %s was decided under claim %d, under which it was shown to nobody.", d.data.Case, d.data.Claim)
-		case shownTo[0].Worker != signer:
-			r.found("other-claim", d.id, "%s decided the case %s under claim %d, which is of %s.", signer, d.data.Case, d.data.Claim, shownTo[0].Worker)
-		case !slices.ContainsFunc(shownTo, func(o cases.OpeningData) bool { return o.Document == d.data.Evidence }):
+		case shownTo[0].data.Worker != signer:
+			r.found("other-claim", d.id, "%s decided the case %s under claim %d, which is of %s.", signer, d.data.Case, d.data.Claim, shownTo[0].data.Worker)
+		case i < 0:
 			r.found("not-shown", d.id, "%s decided the case %s on something else than claim %d showed.", signer, d.data.Case, d.data.Claim)
+		case shownTo[i].at.After(d.at.Time):
+			r.found("not-shown", d.id, "%s decided the case %s before it was shown.", signer, d.data.Case)
+		default:
+			d.shownAt = shownTo[i].at
 		}
-		if hashed[d.data.Evidence] {
+		if !hashed[d.data.Evidence] {
+			hashed[d.data.Evidence] = true
+			body, err := shown(d.data.Evidence)
+			if err != nil && fault.KindOf(err) != fault.NotFound {
+				return err
+			}
+			r.out.Hashed++
+			if err != nil || canonical.Sum(body) != d.data.Evidence {
+				r.found("evidence-altered", d.id, "What was shown to %s for the decision on %s is not what the desk keeps under its digest.", signer, d.data.Case)
+				continue
+			}
+			if screens[d.data.Evidence], err = r.copied(d, body, hashed, shown); err != nil {
+				return err
+			}
+		}
+		if d.screen = screens[d.data.Evidence]; d.screen == nil {
 			continue
 		}
-		hashed[d.data.Evidence] = true
-		body, err := shown(d.data.Evidence)
-		if err != nil && fault.KindOf(err) != fault.NotFound {
-			return err
-		}
-		r.out.Hashed++
-		if err != nil || canonical.Sum(body) != d.data.Evidence {
-			r.found("evidence-altered", d.id, "What was shown to %s for the decision on %s is not what the desk keeps under its digest.", signer, d.data.Case)
-			continue
-		}
-		if err := r.copied(d, body, hashed, shown); err != nil {
-			return err
+		switch x := d.screen; {
+		case x.Case != d.data.Case, x.Claim != d.data.Claim, x.Version != d.data.Version:
+			r.found("not-shown", d.id, "%s decided the case %s in version %d under claim %d, and was shown the case %s in version %d under claim %d.", signer, d.data.Case, d.data.Version, d.data.Claim, x.Case, x.Version, x.Claim)
+		case d.whole != nil && (d.whole.Subject.Platform != x.Subject.Platform || d.whole.Subject.ID != x.Subject.ID):
+			r.found("other-subject", d.id, "%s decided on %s, and was shown %s.", signer, subjectName(d.whole.Subject.Platform, d.whole.Subject.ID), subjectName(x.Subject.Platform, x.Subject.ID))
 		}
 	}
 	return nil
 }
 
+// made reports whether a split made a case.
+func (r *Recount) made(caseID string) bool {
+	return slices.ContainsFunc(r.deeds, func(d deed) bool { return d.data.Made == caseID })
+}
+
 // copied hashes the documents of evidence that what was shown names by their digests.
-func (r *Recount) copied(d decision, body []byte, hashed map[canonical.Digest]bool, shown func(canonical.Digest) ([]byte, error)) error {
+// It returns what was shown; nil if it cannot be read.
+func (r *Recount) copied(d *decision, body []byte, hashed map[canonical.Digest]bool, shown func(canonical.Digest) ([]byte, error)) (*cases.Shown, error) {
 	var screen cases.Shown
 	if err := canonical.Unmarshal(body, &screen); err != nil {
 		r.found("evidence-altered", d.id, "What was shown for the decision on %s is no %s.", d.data.Case, cases.ShownVersion)
-		return nil
+		return nil, nil
 	}
 	for _, e := range screen.Evidence {
 		if e.Digest.IsZero() || hashed[e.Digest] {
@@ -320,19 +371,19 @@ func (r *Recount) copied(d decision, body []byte, hashed map[canonical.Digest]bo
 		hashed[e.Digest] = true
 		document, err := shown(e.Digest)
 		if err != nil && fault.KindOf(err) != fault.NotFound {
-			return err
+			return nil, err
 		}
 		r.out.Hashed++
 		if err != nil || canonical.Sum(document) != e.Digest {
 			r.found("evidence-altered", d.id, "The evidence %s, which was shown for the decision on %s, is not what the desk keeps under its digest.", e.Digest, d.data.Case)
 		}
 	}
-	return nil
+	return &screen, nil
 }
 
 // measures demands that each decision that a request names is in a document, and lists it.
 func (r *Recount) measures(named []proof.NamedDecision) {
-	by := map[canonical.Digest]decision{}
+	by := map[canonical.Digest]*decision{}
 	for _, d := range r.decisions {
 		by[d.data.Signed.Statement.Document] = d
 	}
@@ -356,24 +407,49 @@ func (r *Recount) measures(named []proof.NamedDecision) {
 	}
 }
 
-// Held is what the desk says of one case, to be compared.
+// Held is what the desk's rows say of one case, to be compared.
 type Held struct {
-	Case    string
-	Reports int64
+	Case     string
+	Reports  int64 // that the case counts
+	Rows     int64 // of reports that are in it
+	Severity cases.Severity
+	State    cases.State
 }
 
-// Compare compares the desk's own counters with the recount, after Count, and returns the
-// count with what it found.
+// Compare compares the desk's own counters and states with the recount, after Count, and returns
+// the count with what it found.
 func (r *Recount) Compare(all []Held) Count {
-	n := map[string]int64{}
-	for _, of := range r.reports {
-		n[of]++
+	n, unjudged, never := map[string]int64{}, map[string]int64{}, map[string]int64{}
+	worst := map[string]cases.Severity{}
+	for _, one := range r.reports {
+		n[one.in]++
+		if one.severity.Rank() > worst[one.in].Rank() {
+			worst[one.in] = one.severity
+		}
+		if one.judged == nil {
+			unjudged[one.in]++
+		}
+		if !one.ever {
+			never[one.in]++
+		}
 	}
 	seen := map[string]bool{}
 	for _, h := range all {
 		seen[h.Case] = true
 		if n[h.Case] != h.Reports {
 			r.found("counter-differs", h.Case, "The desk says that the case %s has %d reports; there are documents of %d.", h.Case, h.Reports, n[h.Case])
+		}
+		if n[h.Case] != h.Rows {
+			r.found("rows-differ", h.Case, "The desk keeps rows of %d reports in the case %s; there are documents of %d.", h.Rows, h.Case, n[h.Case])
+		}
+		if h.State.Open() && h.Severity.Rank() < worst[h.Case].Rank() {
+			r.found("severity-differs", h.Case, "The desk says that the case %s is of the severity %s; it was reported as %s.", h.Case, h.Severity, worst[h.Case])
+		}
+		// Of a decision that fell a moment ago, the case comes back by a job.
+		if left := unjudged[h.Case]; h.State == cases.Closed && left > 0 {
+			r.found("unjudged", h.Case, "The desk says that the case %s is closed, and no decision that stands judged %d of its reports.", h.Case, left)
+		} else if left := never[h.Case]; h.State == cases.Decided && left > 0 {
+			r.found("unjudged", h.Case, "The desk says that the case %s is decided, and no decision ever judged %d of its reports.", h.Case, left)
 		}
 	}
 	for id, count := range n {

@@ -286,15 +286,24 @@ type QueueCount struct {
 	Due    canonical.Time // the first that is due
 }
 
+func scanCount(r sqldb.Row) (c QueueCount, err error) {
+	var oldest, due int64
+	err = r.Scan(&c.Queue, &c.State, &c.Count, &oldest, &due)
+	c.Oldest, c.Due = canonical.FromMicro(oldest), canonical.FromMicro(due)
+	return c, err
+}
+
 // QueueCounts counts the open cases of each queue. It is for a person's eyes; no audit rests
 // on it.
 func (tx *Tx) QueueCounts() ([]QueueCount, error) {
-	return sqldb.All(tx.Tx, func(r sqldb.Row) (c QueueCount, err error) {
-		var oldest, due int64
-		err = r.Scan(&c.Queue, &c.State, &c.Count, &oldest, &due)
-		c.Oldest, c.Due = canonical.FromMicro(oldest), canonical.FromMicro(due)
-		return c, err
-	}, `select queue, state, count(*), min(opened), min(due) from case_file where state in `+openStates+` group by queue, state order by queue, state`)
+	return sqldb.All(tx.Tx, scanCount, `select queue, state, count(*), min(opened), min(due) from case_file where state in `+openStates+` group by queue, state order by queue, state`)
+}
+
+// QueueCountsFor is QueueCounts for a vendor's people: of the cases that somebody has in hand, it
+// counts those of the vendor's own people.
+func (tx *Tx) QueueCountsFor(v workforce.VendorID) ([]QueueCount, error) {
+	return sqldb.All(tx.Tx, scanCount, `select c.queue, c.state, count(*), min(c.opened), min(c.due) from case_file c where c.state in `+openStates+` and (c.state not in ('claimed','held')
+		or exists (select 1 from case_claim k where k.case_id = c.id and k.number = c.claim and k.vendor = $1)) group by c.queue, c.state order by c.queue, c.state`, string(v))
 }
 
 // Move is a row of a case's history.
@@ -386,6 +395,22 @@ func (tx *Tx) Claim(id string, number int64) (cases.Claim, error) {
 // Claims returns all claims of a case, oldest first.
 func (tx *Tx) Claims(id string) ([]cases.Claim, error) {
 	return sqldb.All(tx.Tx, scanClaim, `select `+claimColumns+` from case_claim where case_id = $1 order by number limit 10000`, id)
+}
+
+// leftClaims chooses the live claims whose holders have signed out since, or whose sign-in is over
+// at $1: the token under which each was made has ended.
+const leftClaims = `select c.id from case_file c join case_claim k on k.case_id = c.id and k.number = c.claim join token t on t.id = k.token
+	where c.state = 'claimed' and (t.revoked > 0 or t.expires <= $1)`
+
+// LeftClaims returns the claimed cases whose holders have signed out since.
+func (tx *Tx) LeftClaims(now canonical.Time, limit int) ([]string, error) {
+	return sqldb.All(tx.Tx, scanText, leftClaims+` order by c.id limit $2`, now.Micro(), limit)
+}
+
+// LeftClaim reports whether the holder of a case's live claim has signed out since.
+func (tx *Tx) LeftClaim(id string, number int64, now canonical.Time) (bool, error) {
+	left, err := sqldb.All(tx.Tx, scanText, leftClaims+` and c.id = $2 and k.number = $3`, now.Micro(), id, number)
+	return len(left) > 0, err
 }
 
 // HadClaim reports whether a worker has or had a claim of a case.
@@ -490,16 +515,22 @@ func (tx *Tx) FirstRead(id string, w workforce.WorkerID, now canonical.Time) (bo
 	return n > 0, err
 }
 
-// CaseReports is how many reports the row of a case counts.
+// CaseReports is what rows say of a case: its state and severity, how many reports it counts, and
+// how many rows of reports are in it.
 type CaseReports struct {
-	Case    string
-	Reports int64
+	Case     string
+	Reports  int64
+	Rows     int64
+	Severity cases.Severity
+	State    cases.State
 }
 
 // CaseReports returns what the rows of cases count, by identifier, from one on.
 func (tx *Tx) CaseReports(after string, limit int) ([]CaseReports, error) {
-	return sqldb.All(tx.Tx, func(r sqldb.Row) (c CaseReports, err error) { return c, r.Scan(&c.Case, &c.Reports) },
-		`select id, reports from case_file where id > $1 order by id limit $2`, after, limit)
+	return sqldb.All(tx.Tx, func(r sqldb.Row) (c CaseReports, err error) {
+		return c, r.Scan(&c.Case, &c.Reports, &c.Rows, &c.Severity, &c.State)
+	},
+		`select id, reports, (select count(*) from report r where r.case_id = case_file.id), severity, state from case_file where id > $1 order by id limit $2`, after, limit)
 }
 
 // CloseCase closes a case that was decided, if all measures of its newest decision were carried

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"slices"
+
 	"countersign.dev/canonical"
 	"countersign.dev/sqldb"
 )
@@ -9,6 +11,7 @@ import (
 const (
 	PromiseClock  = "promise"  // from the opening of a case to its decision
 	ReferralClock = "referral" // until the platform no longer preserves what was referred
+	MediaClock    = "media"    // from the first reason of child safety to a specialist's press on the media
 )
 
 // Clock is what is due on a case, and whether it was met.
@@ -85,6 +88,50 @@ func (tx *Tx) EndClock(caseID, kind string, now canonical.Time) {
 	tx.Later(sqldb.Statement{SQL: `update case_clock set ended = $3 where case_id = $1 and kind = $2 and met = 0 and ended = 0`, Args: []any{caseID, kind, now.Micro()}}, nil)
 }
 
+// FreezeClock is EndClock for a case that was decided; ThawClock lets the clock run again if
+// that decision, which was made at the instant, is taken back.
+func (tx *Tx) FreezeClock(caseID, kind string, now canonical.Time) { tx.EndClock(caseID, kind, now) }
+
+// ThawClock lets a clock run again that was frozen at an instant.
+func (tx *Tx) ThawClock(caseID, kind string, frozen canonical.Time) {
+	tx.Later(sqldb.Statement{SQL: `update case_clock set ended = 0 where case_id = $1 and kind = $2 and met = 0 and ended = $3`, Args: []any{caseID, kind, frozen.Micro()}}, nil)
+}
+
+// PassClocks has the running clocks of a kind run in another case too, from the same start to
+// the same end. It returns how many they are.
+func (tx *Tx) PassClocks(from, to, kind string) (int64, error) {
+	return tx.Exec(`insert into case_clock (`+clockColumns+`) select $2, kind, started, due, paused, spent, 0, missed, 0 from case_clock where case_id = $1 and kind = $3 and met = 0 and ended = 0
+		on conflict (case_id, kind, started) do update set met = 0, ended = 0`, from, to, kind)
+}
+
+// RunningClocks returns when the running clocks of a kind are due, by case: the first that is
+// due of each. Missed ones are among them.
+func (tx *Tx) RunningClocks(kind string, ids ...string) (map[string]canonical.Time, error) {
+	due := map[string]canonical.Time{}
+	for page := range slices.Chunk(ids, 500) {
+		args := []any{kind}
+		for _, id := range page {
+			args = append(args, id)
+		}
+		if _, err := sqldb.All(tx.Tx, func(r sqldb.Row) (id string, err error) {
+			var at int64
+			err = r.Scan(&id, &at)
+			due[id] = canonical.FromMicro(at)
+			return id, err
+		}, `select case_id, min(due) from case_clock where kind = $1 and met = 0 and ended = 0 and case_id in (`+sqldb.Places(2, len(page))+`) group by case_id`, args...); err != nil {
+			return nil, err
+		}
+	}
+	return due, nil
+}
+
+// MissedCases returns cases of a queue with a clock of a kind that was missed and still runs,
+// the longest missed first.
+func (tx *Tx) MissedCases(queue, kind string, limit int) ([]string, error) {
+	return sqldb.All(tx.Tx, scanText, `select k.case_id from case_clock k join case_file c on c.id = k.case_id
+		where k.kind = $1 and k.missed > 0 and k.met = 0 and k.ended = 0 and c.queue = $2 order by k.due, k.case_id limit $3`, kind, queue, limit)
+}
+
 // Clocks returns the clocks of a case, oldest first.
 func (tx *Tx) Clocks(caseID string) ([]Clock, error) {
 	return sqldb.All(tx.Tx, scanClock, `select `+clockColumns+` from case_clock where case_id = $1 order by started, kind limit 1000`, caseID)
@@ -138,34 +185,43 @@ func (tx *Tx) MissClock(c Clock, now canonical.Time) (bool, error) {
 	return n > 0, err
 }
 
-// CountMissed adds promises that a queue missed to those that no alarm has told of.
-func (tx *Tx) CountMissed(queue string, n int64) error {
-	_, err := tx.Exec(`insert into promise_missed (queue, untold, told) values ($1, $2, 0) on conflict (queue) do update set untold = promise_missed.untold + excluded.untold`, queue, n)
+// missedIn is the table that counts the missed clocks of a kind.
+func missedIn(kind string) string {
+	if kind == MediaClock {
+		return "media_missed"
+	}
+	return "promise_missed"
+}
+
+// CountMissed adds clocks that a queue missed to those that no alarm has told of: those of
+// media by themselves, all others as promises.
+func (tx *Tx) CountMissed(kind, queue string, n int64) error {
+	_, err := tx.Exec(`insert into `+missedIn(kind)+` as m (queue, untold, told) values ($1, $2, 0) on conflict (queue) do update set untold = m.untold + excluded.untold`, queue, n)
 	return err
 }
 
-// Untold is how many missed promises of a queue no alarm has told of.
+// Untold is how many missed clocks of a queue no alarm has told of.
 type Untold struct {
 	Queue string
 	Count int64
 }
 
-// Untold returns the queues with missed promises of which no alarm has told, and whose last
-// alarm was raised before an instant.
-func (tx *Tx) Untold(before canonical.Time) ([]Untold, error) {
+// Untold returns the queues with missed clocks of a kind of which no alarm has told, and whose
+// last alarm was raised before an instant.
+func (tx *Tx) Untold(kind string, before canonical.Time) ([]Untold, error) {
 	return sqldb.All(tx.Tx, func(r sqldb.Row) (u Untold, err error) { return u, r.Scan(&u.Queue, &u.Count) },
-		`select queue, untold from promise_missed where untold > 0 and told <= $1 order by queue`, before.Micro())
+		`select queue, untold from `+missedIn(kind)+` where untold > 0 and told <= $1 order by queue`, before.Micro())
 }
 
-// Told takes the missed promises of a queue as told, if nobody else has told of them since an
+// Told takes the missed clocks of a queue as told, if nobody else has told of them since an
 // instant. It returns how many they are; 0: somebody has.
-func (tx *Tx) Told(queue string, before, now canonical.Time) (n int64, err error) {
-	if err = tx.QueryRow(`select untold from promise_missed where queue = $1 and untold > 0 and told <= $2`+tx.Dialect().ForUpdate(), queue, before.Micro()).Scan(&n); sqldb.IsNotFound(err) {
+func (tx *Tx) Told(kind, queue string, before, now canonical.Time) (n int64, err error) {
+	if err = tx.QueryRow(`select untold from `+missedIn(kind)+` where queue = $1 and untold > 0 and told <= $2`+tx.Dialect().ForUpdate(), queue, before.Micro()).Scan(&n); sqldb.IsNotFound(err) {
 		return 0, nil
 	}
 	if err != nil {
 		return 0, err
 	}
-	_, err = tx.Exec(`update promise_missed set untold = 0, told = $2 where queue = $1`, queue, now.Micro())
+	_, err = tx.Exec(`update `+missedIn(kind)+` set untold = 0, told = $2 where queue = $1`, queue, now.Micro())
 	return n, err
 }

@@ -129,6 +129,14 @@ func (tx *Tx) CopiedBefore(e Evidence) (before Evidence, ok bool, err error) {
 	return before, err == nil, err
 }
 
+// MediaToSay reports whether a case has pictures that were left out since it is reported for a
+// reason of child safety, or evidence of which nobody knows that yet.
+func (tx *Tx) MediaToSay(caseID string) (bool, error) {
+	var n int64
+	err := tx.QueryRow(`select count(*) from evidence e where e.case_id = $1 and (e.state = 'pending' or exists (select 1 from evidence_picture p where p.evidence = e.id and p.state = 'withheld'))`, caseID).Scan(&n)
+	return n > 0, err
+}
+
 // PendingEvidence counts the evidences that are still to be copied, and says since when the
 // oldest of them waits.
 func (tx *Tx) PendingEvidence() (n int64, since canonical.Time, err error) {

@@ -14,6 +14,7 @@ type Declared struct {
 	Accounts int64 // how many it names
 	Time     canonical.Time
 	Deed     string // its digest
+	Seal     string // over all accounts that the worker ever declared; see cases.OwnSeal
 }
 
 // Declared returns a worker's newest declaration; ok is false if there is none.
@@ -29,11 +30,12 @@ func (tx *Tx) Declared(w workforce.WorkerID) (d Declared, ok bool, err error) {
 }
 
 // OwnAccounts returns the keyed digests of all accounts that a worker ever declared to be
-// their own. declared is false if the worker has declared nothing yet.
-func (tx *Tx) OwnAccounts(w workforce.WorkerID) (declared bool, own []string, err error) {
-	all, err := sqldb.All(tx.Tx, scanText, `select coalesce(a.digest, '') from own_declared d left join own_account a on a.worker = d.worker where d.worker = $1 order by a.digest`, string(w))
+// their own, with the seal over them. declared is false if the worker has declared nothing yet.
+func (tx *Tx) OwnAccounts(w workforce.WorkerID) (declared bool, own []string, seal string, err error) {
+	all, err := sqldb.All(tx.Tx, func(r sqldb.Row) (digest string, err error) { return digest, r.Scan(&digest, &seal) },
+		`select coalesce(a.digest, ''), d.seal from own_declared d left join own_account a on a.worker = d.worker where d.worker = $1 order by a.digest`, string(w))
 	own = slices.DeleteFunc(slices.Clone(all), func(digest string) bool { return digest == "" })
-	return len(all) > 0, own, err
+	return len(all) > 0, own, seal, err
 }
 
 // LockOwn keeps others from changing what a worker holds until the change commits: who asks two
@@ -58,8 +60,8 @@ func (tx *Tx) IsOwn(digest string) (bool, error) {
 // Declare stores a worker's newest declaration and the keyed digests of its accounts. Those of
 // earlier declarations stay: what was one's own is not judged by oneself later either.
 func (tx *Tx) Declare(d Declared, digests []string) error {
-	if _, err := tx.Exec(`insert into own_declared (worker, accounts, time, deed) values ($1, $2, $3, $4)
-		on conflict (worker) do update set accounts = excluded.accounts, time = excluded.time, deed = excluded.deed`, string(d.Worker), d.Accounts, d.Time.Micro(), d.Deed); err != nil {
+	if _, err := tx.Exec(`insert into own_declared (worker, accounts, time, deed, seal) values ($1, $2, $3, $4, $5)
+		on conflict (worker) do update set accounts = excluded.accounts, time = excluded.time, deed = excluded.deed, seal = excluded.seal`, string(d.Worker), d.Accounts, d.Time.Micro(), d.Deed, d.Seal); err != nil {
 		return err
 	}
 	for _, digest := range digests {

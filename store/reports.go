@@ -81,17 +81,19 @@ type ReasonCount struct {
 	Reason    cases.Reason
 	Source    string
 	Anonymous bool
+	Withdrawn bool
 	Count     int64
 }
 
-// ReasonCounts counts the reports of a case by reason and source. Withdrawn ones do not count.
+// ReasonCounts counts the reports of a case by reason and source, withdrawn ones apart.
 func (tx *Tx) ReasonCounts(caseID string) ([]ReasonCount, error) {
 	return sqldb.All(tx.Tx, func(r sqldb.Row) (c ReasonCount, err error) {
-		var anonymous int64
-		err = r.Scan(&c.Reason, &c.Source, &anonymous, &c.Count)
-		c.Anonymous = anonymous != 0
+		var anonymous, withdrawn int64
+		err = r.Scan(&c.Reason, &c.Source, &anonymous, &withdrawn, &c.Count)
+		c.Anonymous, c.Withdrawn = anonymous != 0, withdrawn != 0
 		return c, err
-	}, `select reason, source, anonymous, count(*) from report where case_id = $1 and withdrawn = 0 group by reason, source, anonymous order by reason, source, anonymous`, caseID)
+	}, `select reason, source, anonymous, gone, count(*) from (select reason, source, anonymous, case when withdrawn > 0 then 1 else 0 end as gone from report where case_id = $1) counted
+		group by reason, source, anonymous, gone order by reason, source, anonymous, gone`, caseID)
 }
 
 // InsertReports stores new reports. If the same program has handed in one with the same
@@ -281,10 +283,11 @@ func (tx *Tx) Strikes(platform, account string, now canonical.Time) (map[int64]i
 
 // NewestReports returns up to limit reports of a case: first the newest for each reason from each
 // class of source, so that whoever floods a case hides nobody else's words, and then the others,
-// each newest first. Withdrawn ones are not among them.
+// each newest first. Withdrawn ones come last.
 func (tx *Tx) NewestReports(caseID string, limit int) ([]Report, error) {
-	return sqldb.All(tx.Tx, scanReport, `select `+reportColumns+` from (select r.*, row_number() over (partition by reason, source, anonymous order by id desc) as place from report r
-		where case_id = $1 and withdrawn = 0) placed order by case when place = 1 then 0 else 1 end, id desc limit $2`, caseID, limit)
+	return sqldb.All(tx.Tx, scanReport, `select `+reportColumns+` from (select r.*, case when withdrawn > 0 then 1 else 0 end as gone,
+			row_number() over (partition by reason, source, anonymous, case when withdrawn > 0 then 1 else 0 end order by id desc) as place
+		from report r where case_id = $1) placed order by gone, case when place = 1 then 0 else 1 end, id desc limit $2`, caseID, limit)
 }
 
 // DecisionsOn returns up to limit decisions on a subject, newest first, without their requests.

@@ -118,6 +118,7 @@ type Case struct {
 	Question  string             `json:"question" doc:"that somebody asked"`
 	Asked     string             `json:"asked" doc:"whom: lead, specialist, or language and a tag; empty: nobody"`
 	Into      string             `json:"into" doc:"the case that it was merged into"`
+	Media     canonical.Time     `json:"media,omitzero" doc:"reported for child safety: until when a specialist says what becomes of its pictures, also if that time is over; left out: nothing is to be said, or the answer does not tell"`
 }
 
 // Claim is a lease on a case. Each write of its holder names its number.
@@ -148,6 +149,17 @@ type Claimed struct {
 	Notes  []CaseNote  `json:"notes" doc:"on the case, oldest first"`
 	// Renewed says that the person has not seen what is shown now.
 	Renewed bool `json:"renewed,omitzero" doc:"the case has changed since this claim showed it, so that what is shown is new"`
+	Press   bool `json:"press,omitzero" doc:"the case is reported for child safety, and you are a specialist: you say by a signed press what becomes of its pictures"`
+}
+
+// DueClock is something that is due on a case.
+type DueClock struct {
+	Case    string         `json:"case"`
+	Kind    string         `json:"kind" enum:"promise,referral,media" doc:"promise: a decision; media: a specialist's press on pictures of child safety; referral: the platform preserves until then"`
+	Queue   string         `json:"queue"`
+	Started canonical.Time `json:"started"`
+	Due     canonical.Time `json:"due"`
+	Late    bool           `json:"late" doc:"its time is over"`
 }
 
 // CaseNote is a note on a case.
@@ -198,6 +210,16 @@ type CaseView struct {
 	Decisions []CaseDecision `json:"decisions"`
 	Drafts    []CaseDraft    `json:"drafts"`
 	Notes     []CaseNote     `json:"notes" doc:"oldest first"`
+	Preserved []Preservation `json:"preserved,omitzero" doc:"what the platform was asked to preserve, oldest first"`
+}
+
+// Preservation is what a platform was asked to preserve for a case of child safety.
+type Preservation struct {
+	Subject  platform.Subject `json:"subject"`
+	Until    canonical.Time   `json:"until"`
+	Asked    canonical.Time   `json:"asked"`
+	Answered canonical.Time   `json:"answered,omitzero" doc:"left out: the platform has not answered yet, and is asked again"`
+	Answer   string           `json:"answer" doc:"preserved, or the stable type of the refusal, such as not-offered; empty: no answer yet"`
 }
 
 // MaxWithout is how many cases a wish for the next one leaves out at most.
@@ -360,8 +382,11 @@ type CaseCounts struct {
 	Items []CaseCount `json:"items" doc:"by identifier; none only at the end"`
 }
 
-// CaseCount is how many reports the row of a case counts.
+// CaseCount is what the desk's rows say of a case.
 type CaseCount struct {
-	Case    string `json:"case"`
-	Reports int64  `json:"reports"`
+	Case     string         `json:"case"`
+	Reports  int64          `json:"reports" doc:"that the case counts"`
+	Rows     int64          `json:"rows" doc:"of reports that are in it"`
+	Severity cases.Severity `json:"severity"`
+	State    cases.State    `json:"state"`
 }

@@ -114,6 +114,8 @@ func (n nobody) Picture(context.Context, platform.Subject, string) (io.ReadClose
 	return nil, n.away()
 }
 
+func (n nobody) Preserve(context.Context, platform.Subject, canonical.Time) error { return n.away() }
+
 func (n nobody) Carry(context.Context, []byte, time.Duration) (linkv1.CarryResult, error) {
 	return linkv1.CarryResult{}, n.away()
 }

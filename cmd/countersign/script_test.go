@@ -64,7 +64,7 @@ func TestMain(m *testing.M) {
 //	metrics                  fetch what the desk counts
 //	agent NAME               run an ssh-agent at NAME.sock; sets SSH_AUTH_SOCK
 //	held NAME TEXT           demand that the agent holds a key whose comment says TEXT
-//	gathered DIR             wait until the desk has read the evidence of every open case that the worker of DIR reads
+//	gathered DIR             wait until the desk has read the evidence of every open case that the worker of DIR reads, and platforms have said what they preserve
 //	became DIR CASE STATE    wait until a case is in a state
 //	page HANDLE TEXT         demand that the account's public page says TEXT
 func TestScript(t *testing.T) {
@@ -460,7 +460,12 @@ func cmdGathered(ts *testscript.TestScript, neg bool, args []string) {
 		list, _ := answerOf(ts, "--dir", args[0], "case", "list")["items"].([]any)
 		for _, x := range list {
 			item, _ := x.(map[string]any)
-			shown, _ := answerOf(ts, "--dir", args[0], "case", "show", fmt.Sprint(item["id"]))["shown"].(map[string]any)
+			view := answerOf(ts, "--dir", args[0], "case", "show", fmt.Sprint(item["id"]))
+			preserved, _ := view["preserved"].([]any)
+			if slices.ContainsFunc(preserved, func(x any) bool { p, _ := x.(map[string]any); return p["answer"] == "" }) {
+				return false
+			}
+			shown, _ := view["shown"].(map[string]any)
 			evidence, _ := shown["evidence"].([]any)
 			if len(evidence) == 0 || slices.ContainsFunc(evidence, func(x any) bool { e, _ := x.(map[string]any); return e["state"] == "pending" }) {
 				return false

@@ -21,6 +21,7 @@ import (
 	"countersign.dev/fault"
 	"countersign.dev/jobs"
 	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
 	"countersign.dev/workforce"
 )
 
@@ -65,6 +66,9 @@ func New(k *kernel.Kernel, a *acts.Room, x *sets.Room, al *alarms.Room, c Config
 	}
 	d.evidence = d.newEvidence()
 	jobs.Handle(k.Jobs, func(ctx context.Context, j acts.SettleCase) error { return d.settle(ctx, j.Case) })
+	jobs.Handle(k.Slow, func(ctx context.Context, j preserveJob) error {
+		return d.askPreserve(ctx, platform.Subject{Platform: j.Platform, ID: j.Subject})
+	})
 	return d
 }
 
@@ -100,8 +104,8 @@ func (d *Room) rules(ctx context.Context, s *proof.State) (*cases.RuleSet, *case
 	return rules, queues, err
 }
 
-// told returns a case as somebody may read it: people of other companies are not named.
-func told(s *proof.State, reader workforce.Standing, c cases.Case) cases.Case {
+// namedIn returns a case as somebody may read it: people of other companies are not named.
+func namedIn(s *proof.State, reader workforce.Standing, c cases.Case) cases.Case {
 	for _, w := range []*workforce.WorkerID{&c.By, &c.Holder, &c.Turn} {
 		if *w != "" {
 			*w = named(s, reader, *w)
@@ -110,22 +114,13 @@ func told(s *proof.State, reader workforce.Standing, c cases.Case) cases.Case {
 	return c
 }
 
-// toldTo is told for a caller, of a case that a change has returned.
-func (d *Room) toldTo(by kernel.Caller, c cases.Case) cases.Case {
+// namedFor is namedIn for a caller, of a case that a change has returned.
+func (d *Room) namedFor(by kernel.Caller, c cases.Case) cases.Case {
 	s := d.desk.Newest()
-	return told(s, s.People.Standing(by.Worker, d.desk.Now()), c)
+	return namedIn(s, s.People.Standing(by.Worker, d.desk.Now()), c)
 }
 
-// who names the holder of a claim for somebody: the person within one vendor, else the vendor.
+// who is named for errors.
 func who(s *proof.State, reader workforce.Standing) func(workforce.WorkerID) string {
-	return func(w workforce.WorkerID) string {
-		other, ok := s.People.Worker(w)
-		switch {
-		case !ok || other.Vendor == reader.Vendor:
-			return string(w)
-		case other.Vendor == "":
-			return "an employee"
-		}
-		return "somebody at " + string(other.Vendor)
-	}
+	return func(w workforce.WorkerID) string { return string(named(s, reader, w)) }
 }

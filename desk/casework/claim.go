@@ -30,6 +30,7 @@ type Taken struct {
 	Drafts   []store.CaseDraft
 	Notes    []store.CaseNote // oldest first, under the names that the caller may have
 	Renewed  bool             // the case has changed since this claim showed it, so that what is shown is new
+	Press    bool             // the caller says what becomes of its pictures: a specialist, on a case of child safety
 }
 
 // Next claims the most urgent case that the caller may work on: first one that comes back to
@@ -271,15 +272,15 @@ func (d *Room) mayClaim(t *kernel.Tx, w workforce.WorkerID) error {
 
 // show stores what a claim shows, and returns it.
 func (d *Room) show(ctx context.Context, by kernel.Caller, c cases.Case, claim cases.Claim) (Taken, error) {
-	out := Taken{Case: c, Claim: claim}
 	kept := false
 	s := d.desk.Newest()
 	rules, _, err := d.rules(ctx, s)
 	if err != nil {
-		return out, err
+		return Taken{}, err
 	}
 	reader := s.People.Standing(by.Worker, d.desk.Now())
-	out.Case = told(s, reader, c)
+	out := Taken{Case: namedIn(s, reader, c), Claim: claim}
+	out.Press = c.ChildSafety() && d.maySee(s, reader, c, ReleaseMedia) == nil
 	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		var err error
 		if out.Drafts, err = stx.CaseDrafts(c.ID); err != nil {
@@ -290,6 +291,9 @@ func (d *Room) show(ctx context.Context, by kernel.Caller, c cases.Case, claim c
 				out.Draft = draft.Body
 			}
 			out.Drafts[i].Worker = named(s, reader, draft.Worker)
+		}
+		if err := withMedia(stx, &out.Case); err != nil {
+			return err
 		}
 		if out.Notes, err = notes(stx, s, reader, c.ID); err != nil {
 			return err
@@ -386,7 +390,7 @@ func (d *Room) Extend(ctx context.Context, by kernel.Caller, id string, number, 
 			return nil
 		}, nil
 	})
-	return d.toldTo(by, out), err
+	return d.namedFor(by, out), err
 }
 
 // KeepDraft keeps what the caller has written on a case and not handed in; empty: nothing is
@@ -460,7 +464,7 @@ func (d *Room) write(ctx context.Context, by kernel.Caller, what, id string, num
 			return nil
 		}, nil
 	})
-	return d.toldTo(by, out), err
+	return d.namedFor(by, out), err
 }
 
 // moved stores a case after a move, with its row of history, and ends its claim unless it is
@@ -505,6 +509,12 @@ func (d *Room) Sweep(ctx context.Context) error {
 						return err
 					}
 					over := !t.Now().Before(c.Until.Time)
+					left := false
+					if c.State == cases.Claimed {
+						if left, err = t.LeftClaim(c.ID, c.Claim, t.Now()); err != nil {
+							return err
+						}
+					}
 					switch {
 					case c.State == cases.Claimed && over:
 						// Leases that end are no moves: the claim's own row says so.
@@ -514,6 +524,8 @@ func (d *Room) Sweep(ctx context.Context) error {
 						t.Signal(caseSignal(c.ID))
 					case c.State == cases.Claimed && d.cannotWork(s, c.Holder, t.Now().Time) != "":
 						d.moved(t, "", c.To(cases.Waiting, t.Now()), "holder-stopped", nil)
+					case left:
+						d.moved(t, "", c.To(cases.Waiting, t.Now()), "signed-out", nil)
 					case c.State == cases.Snoozed && over:
 						d.moved(t, "", c.To(cases.Waiting, t.Now()), "snooze-over", nil)
 					case c.State == cases.Asked && over:
@@ -547,6 +559,9 @@ func (d *Room) stopped(ctx context.Context) (ids []string, err error) {
 		return nil, err
 	}
 	err = d.desk.Store.Read(ctx, func(stx *store.Tx) error {
+		if ids, err = stx.LeftClaims(d.desk.TimeNow(), 500); err != nil {
+			return err
+		}
 		turns, err := stx.Turns(500)
 		if err != nil {
 			return err

@@ -2,8 +2,11 @@ package casework
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"countersign.dev/alarm"
@@ -17,7 +20,9 @@ import (
 
 // The clocks of cases are rows: when each started, when it is due, since when it stands still,
 // and whether it was met or missed. The promise of a case starts when it is opened, stands
-// still while somebody else is asked, and is met by the decision; then nothing moves it.
+// still while somebody else is asked, and is met by the decision; then nothing moves it. The
+// clock of media starts with the first reason of child safety, never stands still, and is met
+// by a specialist's press.
 
 // missedEvery is the shortest time between two alarms about the missed promises of one queue.
 const missedEvery = time.Hour
@@ -28,6 +33,39 @@ const clocksPage = 200
 // promiseOf returns the clock of the promise of a case that is opened.
 func promiseOf(c cases.Case) store.Clock {
 	return store.Clock{Case: c.ID, Kind: store.PromiseClock, Started: c.Opened, Due: c.Due}
+}
+
+// mediaClock returns the clock of the media of a case that has its first reason of child safety.
+func mediaClock(id string, now canonical.Time) store.Clock {
+	return store.Clock{Case: id, Kind: store.MediaClock, Started: now, Due: canonical.At(now.Add(cases.MediaTime))}
+}
+
+// mediaOver freezes the clock of the media of a case that was decided, if no picture was left
+// out for a reason of child safety, so that nothing is to be said about any.
+func mediaOver(t *kernel.Tx, c cases.Case) error {
+	if !c.ChildSafety() {
+		return nil
+	}
+	toSay, err := t.MediaToSay(c.ID)
+	if err == nil && !toSay {
+		t.FreezeClock(c.ID, store.MediaClock, t.Now())
+	}
+	return err
+}
+
+// withMedia returns cases with the clocks of their media.
+func withMedia(stx *store.Tx, all ...*cases.Case) error {
+	var ids []string
+	for _, c := range all {
+		if c.ChildSafety() {
+			ids = append(ids, c.ID)
+		}
+	}
+	due, err := stx.RunningClocks(store.MediaClock, ids...)
+	for _, c := range all {
+		c.Media = due[c.ID]
+	}
+	return err
 }
 
 // resumed lets the promise of a case go on that stood still while somebody was asked: it is
@@ -67,18 +105,18 @@ func (d *Room) sweepClocks(ctx context.Context) error {
 		}
 		if err := d.desk.TryChange(ctx, func(*proof.State) (func(*kernel.Tx) error, error) {
 			return func(t *kernel.Tx) error {
-				by := map[string]int64{}
+				by := map[[2]string]int64{}
 				for _, c := range late {
 					marked, err := t.MissClock(c.Clock, t.Now())
 					if err != nil {
 						return err
 					}
 					if marked {
-						by[c.Queue]++
+						by[[2]string{toldAs(c.Kind), c.Queue}]++
 					}
 				}
-				for _, queue := range sortedKeys(by) {
-					if err := t.CountMissed(queue, by[queue]); err != nil {
+				for _, of := range slices.SortedFunc(maps.Keys(by), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }) {
+					if err := t.CountMissed(of[0], of[1], by[of]); err != nil {
 						return err
 					}
 				}
@@ -90,44 +128,97 @@ func (d *Room) sweepClocks(ctx context.Context) error {
 	}
 }
 
-func sortedKeys(m map[string]int64) []string {
-	var all []string
-	for k := range m {
-		all = append(all, k)
+// toldAs returns the kind of clock among whose alarms a missed clock is told.
+func toldAs(kind string) string {
+	if kind == store.MediaClock {
+		return kind
 	}
-	slices.Sort(all)
-	return all
+	return store.PromiseClock
 }
 
-// tellMissed raises the alarms about missed promises that are due: one for a queue, however
-// many they are.
+// tellMissed raises the alarms about missed clocks that are due: one for a queue and kind,
+// however many they are.
 func (d *Room) tellMissed(ctx context.Context) error {
+	return errors.Join(d.tellMissedOf(ctx, store.MediaClock, d.mediaMissed), d.tellMissedOf(ctx, store.PromiseClock, d.promiseMissed))
+}
+
+// promiseMissed is the alarm about n missed promises of a queue.
+func (d *Room) promiseMissed(ctx context.Context, s *proof.State, queue string) func(t *kernel.Tx, n int64) (alarms.Alarm, error) {
+	severity := alarms.Warn
+	if _, queues, err := d.rules(ctx, s); err == nil {
+		if q, _, ok := queues.Queue(queue); ok && q.Grave() {
+			severity = alarms.Page
+		}
+	}
+	return func(_ *kernel.Tx, n int64) (alarms.Alarm, error) {
+		text := fmt.Sprintf("%d promises of the queue %s were missed since the last alarm about it: nobody decided these cases in time. `countersign queue show %[2]s` lists them.", n, queue)
+		if n == 1 {
+			text = fmt.Sprintf("A promise of the queue %s was missed: nobody decided the case in time. `countersign queue show %[1]s` lists it.", queue)
+		}
+		return alarms.Alarm{Kind: string(alarm.PromiseMissed), Severity: severity, Text: text}, nil
+	}
+}
+
+// namedMissed is the number of cases that one alarm names.
+const namedMissed = 10
+
+// mediaMissed is the alarm about n missed clocks of media in a queue. It names the cases about
+// which nothing is said yet.
+func (d *Room) mediaMissed(_ context.Context, s *proof.State, queue string) func(t *kernel.Tx, n int64) (alarms.Alarm, error) {
+	do := d.noSpecialist(s, cases.Case{Queue: queue, Severity: cases.Highest}, "")
+	return func(t *kernel.Tx, n int64) (alarms.Alarm, error) {
+		open, err := t.MissedCases(queue, store.MediaClock, namedMissed+1)
+		if err != nil {
+			return alarms.Alarm{}, err
+		}
+		a := alarms.Alarm{Kind: string(alarm.MediaMissed), Severity: alarms.Page}
+		if len(open) == 0 {
+			a.Severity = alarms.Warn
+			a.Text = fmt.Sprintf("In the queue %s, %s reported for child safety waited for more than an hour until a specialist said what becomes of the media. Nothing is left to say about them now.", queue, someCases(n))
+			return a, nil
+		}
+		more := ""
+		if len(open) > namedMissed {
+			open, more = open[:namedMissed], " and others (`countersign queue show "+queue+"` lists all)"
+		}
+		if do == "" {
+			do = "A specialist says it, with a reason: `countersign case media CASE copy --reason WHY` to have the pictures copied, or `hash` in the place of `copy` to have only their digests taken."
+		}
+		a.Text = fmt.Sprintf("For more than an hour no specialist has said what becomes of the media of cases that are reported for child safety, in the queue %s: %s%s. Until then their pictures are kept nowhere but on the platform. %s", queue, strings.Join(open, ", "), more, do)
+		return a, nil
+	}
+}
+
+func someCases(n int64) string {
+	if n == 1 {
+		return "a case"
+	}
+	return fmt.Sprint(n, " cases")
+}
+
+// tellMissedOf raises the alarms about missed clocks of one kind.
+func (d *Room) tellMissedOf(ctx context.Context, kind string, tell func(context.Context, *proof.State, string) func(*kernel.Tx, int64) (alarms.Alarm, error)) error {
 	var due []store.Untold
 	before := func(now time.Time) canonical.Time { return canonical.At(now.Add(-missedEvery)) }
 	if err := d.desk.Store.ReadOne(ctx, func(stx *store.Tx) (err error) {
-		due, err = stx.Untold(before(d.desk.Now()))
+		due, err = stx.Untold(kind, before(d.desk.Now()))
 		return err
 	}); err != nil {
 		return err
 	}
 	for _, u := range due {
 		if err := d.desk.TryChange(ctx, func(s *proof.State) (func(*kernel.Tx) error, error) {
-			severity := alarms.Warn
-			if _, queues, err := d.rules(ctx, s); err == nil {
-				if q, _, ok := queues.Queue(u.Queue); ok && q.Grave() {
-					severity = alarms.Page
-				}
-			}
+			say := tell(ctx, s, u.Queue)
 			return func(t *kernel.Tx) error {
-				n, err := t.Told(u.Queue, before(t.Now().Time), t.Now())
+				n, err := t.Told(kind, u.Queue, before(t.Now().Time), t.Now())
 				if err != nil || n == 0 {
 					return err
 				}
-				text := fmt.Sprintf("%d promises of the queue %s were missed since the last alarm about it: nobody decided these cases in time. `countersign queue show %[2]s` lists them.", n, u.Queue)
-				if n == 1 {
-					text = fmt.Sprintf("A promise of the queue %s was missed: nobody decided the case in time. `countersign queue show %[1]s` lists it.", u.Queue)
+				a, err := say(t, n)
+				if err != nil {
+					return err
 				}
-				return d.alarms.Raise(t, alarms.Alarm{Kind: string(alarm.PromiseMissed), Severity: severity, Text: text})
+				return d.alarms.Raise(t, a)
 			}, nil
 		}); err != nil {
 			return err

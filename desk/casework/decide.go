@@ -294,13 +294,32 @@ func (d *Room) held(ctx context.Context, s *proof.State, st workforce.Standing, 
 		if err = c.HeldBy(by.Worker, number, d.desk.Now(), who(s, st)); err != nil {
 			return err
 		}
-		claim, err = stx.Claim(id, number)
-		return err
+		if claim, err = stx.Claim(id, number); err != nil {
+			return err
+		}
+		if claim.Document.IsZero() {
+			return fault.New(fault.Conflict, "not-shown", "The case %s was not shown to you yet under claim %d. Look at it first: `countersign case show %[1]s`.", id, number)
+		}
+		return seen(stx, c, claim)
 	})
-	if err == nil && claim.Document.IsZero() {
-		err = fault.New(fault.Conflict, "not-shown", "The case %s was not shown to you yet under claim %d. Look at it first: `countersign case show %[1]s`.", id, number)
-	}
 	return c, claim, err
+}
+
+// seen refuses a decision on what a claim has shown, unless that is what was shown, and the case
+// has not changed since. Its digest is computed anew from the bytes that are kept.
+func seen(stx *store.Tx, c cases.Case, claim cases.Claim) error {
+	body, err := stx.Shown(claim.Document)
+	if err != nil {
+		return err
+	}
+	var screen cases.Shown
+	if canonical.Sum(body) != claim.Document || canonical.UnmarshalExact(body, &screen) != nil || screen.Case != c.ID || screen.Claim != claim.Number {
+		return fault.New(fault.Conflict, "ledger-tampered", "What is kept as shown under claim %d is not what was shown: somebody edited the database. Claim the case again.", claim.Number)
+	}
+	if screen.Version != c.Version {
+		return fault.New(fault.Conflict, "case-moved", "The case %s is at version %d; what you were shown is of version %d. Look at what is new: `countersign case show %[1]s`, and decide again.", c.ID, c.Version, screen.Version)
+	}
+	return nil
 }
 
 // Verdict is a signed decision with its signed measures.
@@ -350,7 +369,7 @@ func (d *Room) Decide(ctx context.Context, by kernel.Caller, id string, v Verdic
 			}
 			return nil, cmp.Or(unread, err)
 		}
-		if err := d.judges(ctx, s, rules, now, claim, c); err != nil {
+		if err := d.judges(s, rules, now, claim, c); err != nil {
 			return nil, err
 		}
 		if measures, err = d.acts.JudgeMeasures(ctx, s, by, v.Decision, now.Grave(), v.Measures); err != nil {
@@ -427,6 +446,9 @@ func (d *Room) Decide(ctx context.Context, by kernel.Caller, id string, v Verdic
 			out.Case = held.To(state, t.Now())
 			d.moved(t, by.Worker, out.Case, "decided", map[string]any{"decision": out.ID, "verdict": string(c.Verdict), "rule": c.Rule.Number})
 			t.MeetClock(id, store.PromiseClock, t.Now())
+			if err := mediaOver(t, held); err != nil {
+				return err
+			}
 			if state != cases.Held { // what comes back comes with its draft
 				t.KeepDraft(store.CaseDraft{Case: id, Worker: by.Worker})
 			}
@@ -444,7 +466,7 @@ func (d *Room) Decide(ctx context.Context, by kernel.Caller, id string, v Verdic
 		d.desk.Step(kernel.StepRequested)
 		measures.Carry(out.Requests)
 	}
-	out.Case = d.toldTo(by, out.Case)
+	out.Case = d.namedFor(by, out.Case)
 	out.Promise, err = d.promise(*out.Document)
 	return out, err
 }
@@ -488,7 +510,7 @@ func (d *Room) decided(ctx context.Context, by kernel.Caller, id string, c actio
 }
 
 // judges makes the checks of a decision that the desk makes by itself, outside the transaction.
-func (d *Room) judges(ctx context.Context, s *proof.State, rules *cases.RuleSet, now cases.Case, claim cases.Claim, c actions.Decision) error {
+func (d *Room) judges(s *proof.State, rules *cases.RuleSet, now cases.Case, claim cases.Claim, c actions.Decision) error {
 	bad := func(format string, args ...any) error {
 		return fault.New(fault.Invalid, "bad-decision", format, args...)
 	}
@@ -504,17 +526,6 @@ func (d *Room) judges(ctx context.Context, s *proof.State, rules *cases.RuleSet,
 		return bad("To need more is no decision yet. Ask, or escalate the case.")
 	case c.Verdict == actions.CaseViolation && c.Rule.Number == 0:
 		return bad("A violation is one of a rule.")
-	}
-	// The digest that was signed is computed anew from the bytes that are kept.
-	var body []byte
-	if err := d.desk.Store.ReadOne(ctx, func(stx *store.Tx) (err error) {
-		body, err = stx.Shown(claim.Document)
-		return err
-	}); err != nil {
-		return err
-	}
-	if canonical.Sum(body) != c.Evidence {
-		return fault.New(fault.Conflict, "ledger-tampered", "What is kept as shown under claim %d is not what was shown: somebody edited the database. Claim the case again.", claim.Number)
 	}
 	if c.Rule.Number == 0 {
 		return nil

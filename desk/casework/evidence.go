@@ -47,6 +47,9 @@ type EvidenceConfig struct {
 	MaySee func(s *proof.State, st workforce.Standing, c cases.Case, what MediaUse) error
 	// Match says on which governed hash list a digest is. nil: there are no lists.
 	Match func(ctx context.Context, s *proof.State, digest canonical.Digest) (list string, ok bool, err error)
+	// Removes, if set, returns what is called in the transaction in which somebody removes bytes of
+	// a case's evidence, before it does; it refuses whoever may not.
+	Removes func(ctx context.Context, s *proof.State, by kernel.Caller, caseID string) (func(t *kernel.Tx) error, error)
 	// Copied, if set, returns what is called in the transaction that ends a copy.
 	Copied func(ctx context.Context, s *proof.State) (func(t *kernel.Tx, e store.Evidence, document cases.EvidenceDocument) error, error)
 	// Matched, if set, returns what is called in the transaction that finds a picture of an
@@ -54,6 +57,9 @@ type EvidenceConfig struct {
 	Matched func(ctx context.Context, s *proof.State) (func(t *kernel.Tx, e store.Evidence, list string) error, error)
 	// Opened keeps, in a change, that somebody gets to see a case.
 	Opened func(stx *store.Tx, by kernel.Caller, c cases.Case, how How) error
+	// Look, if set, reads the state of a case's subject and keeps it, so that whoever is shown the
+	// case knows its tier.
+	Look func(ctx context.Context, caseID string) error
 	// Patience is how long a platform that does not answer is asked again; 0: a week.
 	Patience time.Duration
 	// Fresh is for how long a copy stands for the reports of its case that come after it; 0: a
@@ -225,6 +231,12 @@ func (d *Evidence) copy(ctx context.Context, id string) error {
 	if shown != nil {
 		if err := d.copyPictures(ctx, e, *shown); err != nil {
 			return err
+		}
+	}
+	if d.c.Look != nil && shown != nil {
+		// Before the end: if the desk dies here, the next attempt looks again.
+		if err := d.c.Look(ctx, e.Case); err != nil {
+			d.desk.Logger.WarnContext(ctx, "the state of a reported subject is not read; it is read when somebody looks at its case", "case", e.Case, "error", err)
 		}
 	}
 	if err := d.finish(ctx, e.ID, shown, why); err != nil {
@@ -647,7 +659,7 @@ func (d *Evidence) OpenPicture(ctx context.Context, by kernel.Caller, caseID str
 		case cases.PictureMatched:
 			return nil, fault.New(fault.Conflict, "picture-removed", "The picture is on the hash list %q: the desk does not keep its bytes.", p.List)
 		case cases.PictureRemoved:
-			return nil, fault.New(fault.Conflict, "picture-removed", "%s had the bytes of the picture removed at %s.", p.Worker, p.Removed)
+			return nil, fault.New(fault.Conflict, "picture-removed", "%s had the bytes of the picture removed at %s.", upper(string(named(s, s.People.Standing(by.Worker, d.desk.Now()), p.Worker))), p.Removed)
 		}
 		file.Picture = p
 		return func(t *kernel.Tx) error {
@@ -708,9 +720,18 @@ func (d *Evidence) RemovePicture(ctx context.Context, by kernel.Caller, caseID s
 		if err != nil {
 			return nil, err
 		}
+		may := func(*kernel.Tx) error { return nil }
+		if d.c.Removes != nil {
+			if may, err = d.c.Removes(ctx, s, by, caseID); err != nil {
+				return nil, err
+			}
+		}
 		removed = p
 		removed.State, removed.Deed, removed.Worker = cases.PictureRemoved, deed.Deed.Digest(), by.Worker
 		return func(t *kernel.Tx) error {
+			if err := may(t); err != nil {
+				return err
+			}
 			removed.Removed = t.Now()
 			had, err := t.RemovePicture(removed)
 			if err != nil {
@@ -750,9 +771,22 @@ func (d *Evidence) ReleaseMedia(ctx context.Context, by kernel.Caller, caseID st
 			return nil, err
 		}
 		return func(t *kernel.Tx) error {
-			if err := d.ask(t, d.asked(t, Wanted{Case: caseID, Subject: c.Subject}, media)); err != nil {
+			now, err := t.CaseLocked(caseID)
+			if err != nil {
 				return err
 			}
+			if now.State == cases.Merged {
+				return fault.New(fault.Conflict, "case-merged", "The case %s was merged into %s. Say there what becomes of the media.", now.ID, now.Into)
+			}
+			if err := d.ask(t, d.asked(t, Wanted{Case: caseID, Subject: now.Subject}, media)); err != nil {
+				return err
+			}
+			t.MeetClock(caseID, store.MediaClock, t.Now())
+			now.Version++
+			now.Updated = t.Now()
+			t.SaveCase(now)
+			t.InsertMove(store.Move{Case: caseID, Version: now.Version, Move: "media", Worker: by.Worker, Time: t.Now(), Detail: canonical.MustMarshal(map[string]any{"deed": deed.Deed.Digest(), "media": media})})
+			t.Signal(caseSignal(caseID))
 			return d.once(t, deed, cases.DeedData{Case: caseID, Deed: deed.SignedDeed()}, sealed)
 		}, nil
 	})

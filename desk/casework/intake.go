@@ -76,7 +76,7 @@ func (d *Room) Find(ctx context.Context, by kernel.Caller, report cases.Report) 
 	if err != nil {
 		return Received{}, err
 	}
-	all[0].Case = d.toldTo(by, all[0].Case)
+	all[0].Case = d.namedFor(by, all[0].Case)
 	return all[0], all[0].Err
 }
 
@@ -150,6 +150,11 @@ func (d *Room) intake(ctx context.Context, from Origin, reports []cases.Report) 
 					continue
 				}
 				c := m.open[subjectOf(ready[i])]
+				if c.childSafety {
+					if err := d.preserve(t, c.ID, c.Subject); err != nil {
+						return err
+					}
+				}
 				w := wants(c.Case, out[i].Report, ready[i], c.opened)
 				w.Asked, c.asked = c.asked, true
 				wanted = append(wanted, w)
@@ -267,6 +272,7 @@ type met struct {
 	reporters map[store.Reporting]bool
 
 	changed    []*metCase
+	clocks     []store.Clock // of media
 	moves      []store.Move
 	reports    []store.Report
 	reportings []store.Reporting
@@ -285,6 +291,8 @@ type metCase struct {
 	asked  bool // the call has asked for its evidence
 	// answered says that the case is held, and that nobody has reported in it since its decision.
 	answered bool
+
+	childSafety bool // the call brought its first reason of child safety
 }
 
 // meet reads what reports meet. Reports that are refused by themselves are not asked for;
@@ -346,7 +354,7 @@ func (m *met) write(t *kernel.Tx) {
 		}
 	}
 	t.InsertCases(opened)
-	t.StartClocks(clocks)
+	t.StartClocks(append(clocks, m.clocks...))
 	t.InsertMoves(m.moves)
 	t.InsertReports(m.reports)
 	t.InsertReportings(m.reportings)
@@ -405,6 +413,10 @@ func (d *Room) take(t *kernel.Tx, m *met, s *proof.State, rules *cases.RuleSet, 
 			return nil, err
 		}
 		m.moves = append(m.moves, store.Move{Case: c.ID, Version: c.Version, Move: "reported", Time: now, Detail: canonical.MustMarshal(map[string]any{"reason": reason, "report": row.ID})})
+	}
+	if c.ChildSafety() && !before.ChildSafety() {
+		c.childSafety = true
+		m.clocks = append(m.clocks, mediaClock(c.ID, now))
 	}
 	if !c.listed {
 		c.listed = true

@@ -77,7 +77,7 @@ func (d *Room) Do(ctx context.Context, by kernel.Caller, caseID string, claim in
 			return err
 		}, nil
 	})
-	return d.toldTo(by, out), err
+	return d.namedFor(by, out), err
 }
 
 // done returns the case on which exactly this deed was done before, by the caller.
@@ -408,6 +408,21 @@ func (d *Room) join(t *kernel.Tx, queues *cases.QueueSet, young, old, merged, jo
 	joined = joined.Placed(queues, t.State.Queues.Digest)
 	t.MoveDrafts(young.ID, old.ID)
 	t.EndClock(young.ID, store.PromiseClock, t.Now())
+	if young.ChildSafety() {
+		if _, err := t.PassClocks(young.ID, old.ID, store.MediaClock); err != nil {
+			return joined, err
+		}
+		t.EndClock(young.ID, store.MediaClock, t.Now())
+		if err := t.PassPreservations(young.ID, old.ID); err != nil {
+			return joined, err
+		}
+		if err := d.preserve(t, old.ID, old.Subject); err != nil {
+			return joined, err
+		}
+	}
+	if joined.ChildSafety() {
+		t.StopMedia(old.ID)
+	}
 	t.EndProposal(young.ID, t.Now())
 	t.MoveClock(old.ID, store.PromiseClock, joined.Due)
 	return d.unbarred(t, joined)
@@ -499,7 +514,7 @@ func (h *hand) otherLine(t *kernel.Tx, both ...cases.Case) error {
 			if claim.Worker == h.by.Worker {
 				continue
 			}
-			if why := h.s.People.Dependence(h.by.Worker, claim.Worker, t.Now().Time); why != "" {
+			if why := dependence(h.s.People.Dependence(h.by.Worker, claim.Worker, t.Now().Time), h.s, h.st, claim.Worker); why != "" {
 				return no(why)
 			}
 		}
@@ -551,8 +566,13 @@ func (h *hand) split(t *kernel.Tx, caseID string) (cases.Case, error) {
 		case !next.State.Open() || next.Subject.ID != to.ID:
 			return c, fmt.Errorf("the case %s is open no longer: %w", target, store.ErrAgain)
 		case next.State == cases.Held:
-			return c, fault.New(fault.Conflict, "case-held", "A measure of the case %s, to which the reports would go, waits for signatures. Split once it is decided.", next.ID)
+			return c, fault.New(fault.Conflict, "case-held", "A measure on %s, to whose case the reports would go, waits for signatures. Split once it is decided.", to)
 		}
+	}
+	if err := d.barred(t, h.by.Worker, next); fault.Is(err, "own-affair") {
+		return c, fault.New(fault.Forbidden, "own-affair", "You may not move reports to the case of %s: it is your own affair. Somebody else does it.", to)
+	} else if err != nil {
+		return c, err
 	}
 	if int64(len(rows)) != int64(len(h.order.Reports)) {
 		return c, fault.New(fault.NotFound, "no-such-report", "%d of the reports that are named are not in the case %s.", len(h.order.Reports)-len(rows), c.ID)
@@ -573,6 +593,7 @@ func (h *hand) split(t *kernel.Tx, caseID string) (cases.Case, error) {
 		placed.Version = 1
 		t.InsertCase(placed)
 	}
+	before := next.ChildSafety()
 	if _, err := t.MoveReports(c.ID, next.ID, h.order.Reports); err != nil {
 		return c, err
 	}
@@ -618,12 +639,38 @@ func (h *hand) split(t *kernel.Tx, caseID string) (cases.Case, error) {
 		t.MoveClock(next.ID, store.PromiseClock, next.Due)
 	}
 	t.MoveClock(left.ID, store.PromiseClock, left.Due)
+	if slices.ContainsFunc(rows, func(r store.Report) bool { return r.Reason.ChildSafety() }) {
+		if err := h.splitMedia(t, left, next, before); err != nil {
+			return c, err
+		}
+	}
 	detail := map[string]any{"deed": h.id, "from": c.ID, "into": next.ID, "reports": len(rows)}
 	d.moved(t, h.by.Worker, left, "split", detail)
 	d.moved(t, h.by.Worker, next, "split-off", detail)
 	h.made = next.ID
 	h.record(t, left)
 	return left, nil
+}
+
+// splitMedia gives the case that takes reports of child safety from another one the clock that
+// runs there; if a specialist has said there what becomes of the media, that was of another
+// subject, and the clock starts anew. before says that the case had such reports of its own.
+func (h *hand) splitMedia(t *kernel.Tx, left, next cases.Case, before bool) error {
+	t.StopMedia(next.ID)
+	if err := h.room.preserve(t, next.ID, next.Subject); err != nil {
+		return err
+	}
+	running, err := t.PassClocks(left.ID, next.ID, store.MediaClock)
+	if err != nil {
+		return err
+	}
+	if running == 0 && !before {
+		t.StartClock(mediaClock(next.ID, t.Now()))
+	}
+	if !left.ChildSafety() {
+		t.EndClock(left.ID, store.MediaClock, t.Now())
+	}
+	return nil
 }
 
 // splitTo returns the subject to whose case the reports of a split go.

@@ -3,6 +3,7 @@ package casework
 import (
 	"context"
 
+	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/cases"
 	"countersign.dev/desk/kernel"
@@ -20,7 +21,27 @@ type evidence = Evidence
 
 // newEvidence makes the evidence of the room.
 func (d *Room) newEvidence() *Evidence {
-	return NewEvidence(d.desk, EvidenceConfig{Load: d.load, MaySee: d.maySee, Match: d.onList, Copied: d.copied, Matched: d.onListNow, Opened: d.opened})
+	return NewEvidence(d.desk, EvidenceConfig{Load: d.load, MaySee: d.maySee, Match: d.onList, Copied: d.copied, Matched: d.onListNow, Removes: d.removes, Opened: d.opened, Look: d.look})
+}
+
+// look reads the state of a case's subject as it is now, and keeps it as the one seen last.
+func (d *Room) look(ctx context.Context, id string) error {
+	var c cases.Case
+	if err := d.desk.Store.ReadOne(ctx, func(stx *store.Tx) (err error) {
+		c, err = stx.Case(id)
+		return err
+	}); err != nil || !c.State.Open() {
+		return err
+	}
+	s, err := d.desk.State(ctx)
+	if err != nil {
+		return err
+	}
+	reading, err := d.desk.Read(ctx, s, c.Subject.String())
+	if err != nil {
+		return err
+	}
+	return d.saw(ctx, c, reading)
 }
 
 // wants is the evidence that a report asks for in its case.
@@ -68,6 +89,29 @@ func (d *Room) noSpecialist(s *proof.State, c cases.Case, but workforce.WorkerID
 		return "Nobody else at this desk is a specialist. " + add
 	}
 	return "Nobody at this desk is a specialist. " + add
+}
+
+// removes lets somebody remove bytes of a case's evidence: nobody removes what speaks against
+// themselves, and whoever makes evidence vanish spends the budget of burying.
+func (d *Room) removes(ctx context.Context, s *proof.State, by kernel.Caller, caseID string) (func(*kernel.Tx) error, error) {
+	st, err := d.desk.Engaged(s, by)
+	if err != nil {
+		return nil, err
+	}
+	spent, err := d.vendorSpent(ctx, s, st.Vendor)
+	if err != nil {
+		return nil, err
+	}
+	return func(t *kernel.Tx) error {
+		c, err := t.CaseLocked(caseID)
+		if err != nil {
+			return err
+		}
+		if err := d.barred(t, by.Worker, c); err != nil {
+			return err
+		}
+		return d.bury(t, s, by, st, spent, string(actions.DeedRemoveEvidence), caseID)
+	}, nil
 }
 
 // onList says on which hash list in force a digest is: the first by name.
@@ -124,6 +168,15 @@ func (d *Room) copied(ctx context.Context, s *proof.State) (func(*kernel.Tx, sto
 		return nil, err
 	}
 	return func(t *kernel.Tx, e store.Evidence, doc cases.EvidenceDocument) error {
+		if e.Media == store.NoMedia { // the last evidence of a decided case may have no pictures
+			if c, err := t.Case(e.Case); err != nil {
+				return err
+			} else if c.State == cases.Held || !c.State.Open() {
+				if err := mediaOver(t, c); err != nil {
+					return err
+				}
+			}
+		}
 		if doc.Read == nil && doc.Why != "no-such-subject" {
 			return nil // nobody knows more than before
 		}

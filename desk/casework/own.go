@@ -2,6 +2,7 @@ package casework
 
 import (
 	"context"
+	"slices"
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
@@ -69,10 +70,23 @@ func (d *Room) DeclareAccounts(ctx context.Context, by kernel.Caller, accounts [
 			}
 			out.Time = t.Now()
 			t.Enter(entry.KindOwnAccounts, entry.OwnAccounts{Accounts: out.Accounts, Deed: deed.SignedDeed(), Worker: by.Worker}).About(deedName(deed))
-			return t.Declare(out, digests)
+			_, before, _, err := t.OwnAccounts(by.Worker)
+			if err != nil {
+				return err
+			}
+			sealed := out
+			sealed.Seal = cases.OwnSeal(d.secret, string(by.Worker), union(before, digests))
+			return t.Declare(sealed, digests)
 		}, nil
 	})
 	return out, err
+}
+
+// union returns what is in one list or in the other, each once.
+func union(a, b []string) []string {
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // deedName is the name under which the entry of a deed is found, so that no deed is done twice.

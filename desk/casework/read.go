@@ -26,6 +26,7 @@ type View struct {
 	Holder    string            // in the words that the reader may have; empty: nobody
 	Drafts    []store.CaseDraft // of the caller, and for whoever holds the case of others
 	Notes     []store.CaseNote  // oldest first, under the names that the reader may have
+	Preserved []store.Preservation
 }
 
 // Case returns a case that the caller may read. That it was opened is kept.
@@ -39,14 +40,19 @@ func (d *Room) Case(ctx context.Context, by kernel.Caller, id string) (View, err
 		return View{}, err
 	}
 	out := View{Case: c, Requests: map[string]string{}}
-	name := who(s, st)
 	if c.Holder != "" {
-		out.Holder = name(c.Holder)
+		out.Holder = string(named(s, st, c.Holder))
 	}
-	out.Case = told(s, st, c)
+	out.Case = namedIn(s, st, c)
 	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		var err error
 		if out.Shown, err = d.document(stx, rules, c); err != nil {
+			return err
+		}
+		if err := withMedia(stx, &out.Case); err != nil {
+			return err
+		}
+		if out.Preserved, err = stx.Preservations(id); err != nil {
 			return err
 		}
 		if out.Moves, err = stx.Moves(id); err != nil {
@@ -80,9 +86,7 @@ func (d *Room) Case(ctx context.Context, by kernel.Caller, id string) (View, err
 		return View{}, err
 	}
 	for i := range out.Moves {
-		if w := out.Moves[i].Worker; w != "" {
-			out.Moves[i].Worker = named(s, st, w)
-		}
+		out.Moves[i].Worker = named(s, st, out.Moves[i].Worker)
 		if out.Moves[i].Detail, err = toldDetail(s, st, out.Moves[i].Detail); err != nil {
 			return View{}, err
 		}
@@ -106,18 +110,6 @@ func toldDetail(s *proof.State, reader workforce.Standing, detail []byte) ([]byt
 	}
 	all["worker"] = string(named(s, reader, workforce.WorkerID(w)))
 	return canonical.Marshal(all)
-}
-
-// named returns a worker's pseudonym within the reader's own vendor, and nothing of others
-// but the vendor.
-func named(s *proof.State, reader workforce.Standing, w workforce.WorkerID) workforce.WorkerID {
-	if other, ok := s.People.Worker(w); ok && other.Vendor != reader.Vendor {
-		if other.Vendor == "" {
-			return "an employee"
-		}
-		return workforce.WorkerID("somebody at " + string(other.Vendor))
-	}
-	return w
 }
 
 // notes returns the notes on a case, each under the name of its writer that the reader may have.
@@ -177,26 +169,32 @@ func (d *Room) Cases(ctx context.Context, by kernel.Caller, f Filter) ([]cases.C
 	}
 	var all []cases.Case
 	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) error {
-		if all, err = stx.Cases(q); err != nil || !f.Mine {
+		if all, err = stx.Cases(q); err != nil {
 			return err
 		}
-		q.Holder, q.Turn = "", by.Worker
-		back, err := stx.Cases(q)
-		if err != nil {
-			return err
-		}
-		all = append(all, back...)
-		if f.State != cases.Claimed {
-			handed, err := stx.HandedOn(by.Worker, f.Cursor, limit+1)
+		if f.Mine {
+			q.Holder, q.Turn = "", by.Worker
+			back, err := stx.Cases(q)
 			if err != nil {
 				return err
 			}
-			all = append(all, handed...)
+			all = append(all, back...)
+			if f.State != cases.Claimed {
+				handed, err := stx.HandedOn(by.Worker, f.Cursor, limit+1)
+				if err != nil {
+					return err
+				}
+				all = append(all, handed...)
+			}
+			all = slices.DeleteFunc(all, func(c cases.Case) bool {
+				return f.State != "" && c.State != f.State || f.Queue != "" && c.Queue != f.Queue || q.Subject != "" && (c.Subject.ID != q.Subject || c.Subject.Platform != q.Platform)
+			})
 		}
-		all = slices.DeleteFunc(all, func(c cases.Case) bool {
-			return f.State != "" && c.State != f.State || f.Queue != "" && c.Queue != f.Queue || q.Subject != "" && (c.Subject.ID != q.Subject || c.Subject.Platform != q.Platform)
-		})
-		return nil
+		each := make([]*cases.Case, len(all))
+		for i := range all {
+			each[i] = &all[i]
+		}
+		return withMedia(stx, each...)
 	}); err != nil {
 		return nil, "", err
 	}
@@ -209,7 +207,7 @@ func (d *Room) Cases(ctx context.Context, by kernel.Caller, f Filter) ([]cases.C
 	out := []cases.Case{}
 	for _, c := range all {
 		if d.reads(s, st, by.Worker, c) || f.Mine {
-			out = append(out, told(s, st, c))
+			out = append(out, namedIn(s, st, c))
 		}
 	}
 	return out, next, nil
@@ -220,7 +218,7 @@ func (d *Room) readable(s *proof.State, st workforce.Standing, queues *cases.Que
 	names := []string{}
 	for i := range queues.Queues {
 		q := &queues.Queues[i]
-		if d.worksOn(s, st, cases.Case{Queue: q.Name, Severity: gravest(q)}) || d.reads(s, st, "", cases.Case{Queue: q.Name, Severity: gravest(q)}) {
+		if d.reads(s, st, "", cases.Case{Queue: q.Name, Severity: gravest(q), Language: queueLanguage(q)}) {
 			names = append(names, q.Name)
 		}
 	}
@@ -253,7 +251,11 @@ func (d *Room) QueueBoard(ctx context.Context, by kernel.Caller) ([]Queue, error
 	}
 	var counts []store.QueueCount
 	if err := d.desk.Store.ReadOne(ctx, func(stx *store.Tx) error {
-		counts, err = stx.QueueCounts()
+		if st.Vendor == "" {
+			counts, err = stx.QueueCounts()
+		} else { // how much another company's people have in hand is that company's figure
+			counts, err = stx.QueueCountsFor(st.Vendor)
+		}
 		return err
 	}); err != nil {
 		return nil, err
@@ -404,12 +406,13 @@ type (
 	CaseNote     = store.CaseNote
 	CaseDecision = store.CaseDecision
 	QueueCount   = store.QueueCount
+	Preservation = store.Preservation
 )
 
 // ShownUnder returns the bytes that were shown under a digest, to those who read evidence. It
 // does not compare them: whoever asks computes the digest anew.
 func (d *Room) ShownUnder(ctx context.Context, by kernel.Caller, digest canonical.Digest) (body []byte, err error) {
-	if err := d.desk.MayReadEvidence(ctx, by, "What was shown with a claim"); err != nil {
+	if err := d.desk.MayReadAll(ctx, by, "What claims showed and evidence"); err != nil {
 		return nil, err
 	}
 	err = d.desk.Store.ReadOne(ctx, func(stx *store.Tx) error {
@@ -434,7 +437,7 @@ func (d *Room) ShownUnder(ctx context.Context, by kernel.Caller, digest canonica
 // CaseReports returns what the desk's rows count, for those who read evidence and count anew:
 // pages of cases with their reports, and nothing else of them.
 func (d *Room) CaseReports(ctx context.Context, by kernel.Caller, after string) (all []store.CaseReports, err error) {
-	if err := d.desk.MayReadEvidence(ctx, by, "What the desk counts of its cases"); err != nil {
+	if err := d.desk.MayReadAll(ctx, by, "The counts of cases"); err != nil {
 		return nil, err
 	}
 	err = d.desk.Store.ReadOne(ctx, func(stx *store.Tx) error {

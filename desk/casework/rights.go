@@ -75,12 +75,30 @@ func roles(st workforce.Standing) string {
 }
 
 func (d *Room) mayWorkQueue(s *proof.State, st workforce.Standing, q *cases.Queue) bool {
-	return s.Policy.MayWorkQueue(policy.WorkerOf(st), policy.Queue{Name: q.Name, Highest: q.Grave()}).Verdict == policy.Permitted
+	return s.Policy.MayWorkQueue(policy.WorkerOf(st), policy.Queue{Name: q.Name, Highest: q.Grave(), Language: queueLanguage(q)}).Verdict == policy.Permitted
 }
 
-// queueOf says of a case's queue what the policy may speak of.
+// queueOf says of a case what the policy may speak of: its queue, and its own severity and language.
 func queueOf(c cases.Case) policy.Queue {
-	return policy.Queue{Name: c.Queue, Highest: c.Grave(), Language: c.Language}
+	return policy.Queue{Name: c.Queue, Highest: c.Grave(), Language: plainLanguage(c.Language)}
+}
+
+// queueLanguage returns the one language of a queue's cases; empty: they have several.
+func queueLanguage(q *cases.Queue) string {
+	if len(q.Where.Language) != 1 {
+		return ""
+	}
+	return plainLanguage(q.Where.Language[0])
+}
+
+// plainLanguage returns a language as policies speak of it: without a region, so that de-AT is de, and
+// empty if nobody knows it.
+func plainLanguage(tag string) string {
+	plain, _, _ := strings.Cut(tag, "-")
+	if plain == cases.Undetermined {
+		return ""
+	}
+	return plain
 }
 
 // worksOn reports whether the caller may know of a case since the caller works on its queue.
@@ -129,11 +147,13 @@ func (d *Room) taskOn(stx *store.Tx, s *proof.State, st workforce.Standing, w wo
 // account of the worker, or the worker reported in the case, or nobody knows since the worker
 // has declared no accounts.
 func (d *Room) barred(t *kernel.Tx, w workforce.WorkerID, c cases.Case) error {
-	declared, own, err := t.OwnAccounts(w)
-	if err != nil {
+	declared, own, seal, err := t.OwnAccounts(w)
+	switch {
+	case err != nil:
 		return err
-	}
-	if !declared {
+	case declared && seal != cases.OwnSeal(d.secret, string(w), own):
+		return fault.New(fault.Conflict, "accounts-tampered", "What the database says of your own accounts is not what you declared: somebody edited it. Tell an officer, and declare all your accounts again, each with --account, or none: `countersign worker accounts --none`.")
+	case !declared:
 		return fault.New(fault.Forbidden, "accounts-undeclared", "You have not declared your own accounts on the platforms, so that nobody knows which cases are your own affair. Declare them, or that you have none: `countersign worker accounts --none`.")
 	}
 	affair := ownAffair(c.ID)

@@ -34,7 +34,8 @@ func (d *Room) second(t *kernel.Tx, s *proof.State, w workforce.WorkerID, c case
 	case !open:
 		return nil, true, nil
 	}
-	if why := s.People.Dependence(w, p.Worker, t.Now().Time); why != "" {
+	now := t.Now().Time
+	if why := dependence(s.People.Dependence(w, p.Worker, now), s, s.People.Standing(w, now), p.Worker); why != "" {
 		return nil, false, fault.New(fault.Forbidden, "not-independent", "The case %s is of the highest severity, and its first verdict was %s. Somebody independent of whoever gave it ends the case with less than the usual measure: %s.", c.ID, p.Verdict, why)
 	}
 	return first, false, nil

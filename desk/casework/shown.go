@@ -18,7 +18,7 @@ func (d *Room) document(stx *store.Tx, _ *cases.RuleSet, c cases.Case) (cases.Sh
 		return out, err
 	}
 	for _, n := range counts {
-		out.Counts = append(out.Counts, cases.ShownCount{Anonymous: n.Anonymous, Count: n.Count, Reason: n.Reason, Source: n.Source})
+		out.Counts = append(out.Counts, cases.ShownCount{Anonymous: n.Anonymous, Count: n.Count, Reason: n.Reason, Source: n.Source, Withdrawn: n.Withdrawn})
 	}
 	rows, err := stx.NewestReports(c.ID, cases.MaxShownReports)
 	if err != nil {
@@ -33,7 +33,7 @@ func (d *Room) document(stx *store.Tx, _ *cases.RuleSet, c cases.Case) (cases.Sh
 		return out, err
 	}
 	for _, r := range rows {
-		shown := cases.ShownReport{ID: r.ID, At: r.Reported, Language: r.Language, Own: r.OwnReason, Reason: r.Reason, Source: r.Source, Scores: []cases.Score{}}
+		shown := cases.ShownReport{ID: r.ID, At: r.Reported, Language: r.Language, Own: r.OwnReason, Reason: r.Reason, Source: r.Source, Scores: []cases.Score{}, Withdrawn: r.Withdrawn}
 		if value, ok := all[r.ID]; ok {
 			var told cases.Report
 			if err := canonical.Unmarshal(value, &told); err != nil {

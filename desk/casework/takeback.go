@@ -133,7 +133,7 @@ func (d *Room) TakeBack(ctx context.Context, by kernel.Caller, deed actions.Salt
 		back.Carry(undos)
 	}
 	if out.State != cases.Claimed || out.Holder != by.Worker {
-		return Taken{Case: d.toldTo(by, out)}, nil
+		return Taken{Case: d.namedFor(by, out)}, nil
 	}
 	return d.show(ctx, by, out, claim)
 }
@@ -158,6 +158,7 @@ func (h *hand) takeBack(t *kernel.Tx, row store.CaseDecision) (c cases.Case, cla
 	t.TakeBackDecision(row.ID, now)
 	t.EndStrike(row.ID, now)
 	t.UnmeetClock(c.ID, store.PromiseClock)
+	t.ThawClock(c.ID, store.MediaClock, row.Time)
 	detail := map[string]any{"deed": h.id, "decision": row.ID}
 	next, err := d.reopened(t, h.queues, h.by.Worker, c, c.To(cases.Waiting, now), detail)
 	if err != nil {

@@ -82,7 +82,12 @@ func (w *World) Owns(id workforce.WorkerID, accounts ...string) {
 				return err
 			}
 		}
-		return nil
+		_, own, _, err := tx.OwnAccounts(id)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(`update own_declared set seal = $2 where worker = $1`, string(id), cases.OwnSeal(OwnSecret, string(id), own))
+		return err
 	}); err != nil {
 		w.t.Fatal(err)
 	}
@@ -235,6 +240,11 @@ func (s *Subjects) Picture(_ context.Context, of platform.Subject, _ string) (io
 		return io.NopCloser(bytes.NewReader(s.bytes)), nil
 	}
 	return nil, fault.New(fault.NotFound, "no-such-subject", "There is no such picture.")
+}
+
+// Preserve implements kernel.Executor.
+func (s *Subjects) Preserve(context.Context, platform.Subject, canonical.Time) error {
+	return fault.New(fault.Unsupported, "not-offered", "The platform offers nothing.")
 }
 
 // Carry implements kernel.Executor: it carries nothing out.

@@ -56,6 +56,12 @@ type telling struct {
 	platform.Evidencer
 }
 
+// keeping is telling for a connector that preserves subjects, too.
+type keeping struct {
+	telling
+	platform.Preserver
+}
+
 // late stands for an executor that is made after the desk, and may be away.
 type late struct {
 	e atomic.Pointer[executor.Executor]
@@ -98,6 +104,14 @@ func (l *late) Picture(ctx context.Context, s platform.Subject, name string) (io
 		return nil, err
 	}
 	return e.Picture(ctx, s, name)
+}
+
+func (l *late) Preserve(ctx context.Context, s platform.Subject, until canonical.Time) error {
+	e, err := l.there()
+	if err != nil {
+		return err
+	}
+	return e.Preserve(ctx, s, until)
 }
 
 func (l *late) Carry(ctx context.Context, w []byte, wait time.Duration) (linkv1.CarryResult, error) {
@@ -196,6 +210,9 @@ func (to *Town) StartExecutor() {
 		connector = unwatched{to.Connector}
 		if shows, ok := to.Connector.(platform.Evidencer); ok {
 			connector = telling{to.Connector, shows}
+			if keeps, ok := to.Connector.(platform.Preserver); ok {
+				connector = keeping{telling{to.Connector, shows}, keeps}
+			}
 		}
 	}
 	e, err := executor.New(t.Context(), executor.Config{ID: ExecutorID, Key: to.ExecutorKey, Root: to.Root,

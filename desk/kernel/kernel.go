@@ -57,6 +57,8 @@ type Executor interface {
 	// platform.Evidencer.
 	Evidence(ctx context.Context, s platform.Subject) (platform.Evidence, error)
 	Picture(ctx context.Context, s platform.Subject, name string) (io.ReadCloser, error)
+	// Preserve asks a platform to keep a subject until a time; see platform.Preserver.
+	Preserve(ctx context.Context, s platform.Subject, until canonical.Time) error
 	Carry(ctx context.Context, warrant []byte, wait time.Duration) (linkv1.CarryResult, error)
 	Status(ctx context.Context) (linkv1.ExecutorStatus, error)
 }

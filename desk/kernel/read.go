@@ -59,6 +59,24 @@ func (k *Kernel) MayReadEvidence(ctx context.Context, by Caller, what string) er
 	return err
 }
 
+// ReadsAll reports whether somebody reads what people of all companies did, as documents and what
+// was shown have it: those who read evidence and are no vendor's people.
+func ReadsAll(s *proof.State, st workforce.Standing) bool {
+	return st.Vendor == "" && ReadsEvidence(s, st)
+}
+
+// MayReadAll is MayReadEvidence for what people of all companies did.
+func (k *Kernel) MayReadAll(ctx context.Context, by Caller, what string) error {
+	s, st, err := k.Standing(ctx, by)
+	if err == nil {
+		err = Evidence(s, st, what)
+	}
+	if err == nil && st.Vendor != "" {
+		err = fault.New(fault.Forbidden, "not-yours-to-read", "%s tell of all companies' people and queues, so that no vendor's people read them.", what)
+	}
+	return err
+}
+
 // MaxPage is the largest page of a list.
 const MaxPage = 100
 

@@ -12,7 +12,7 @@ import (
 )
 
 // Document returns the document of a sort with an identifier and all that proves it. Those
-// who may read evidence get it with its openings. Everybody else, and each program, must know its
+// who may read evidence of all companies get it with its openings. Everybody else, and each program, must know its
 // commitment, which the promise tells to whom it was given, and gets it without openings;
 // without the commitment they are told what is told of documents that do not exist.
 func (r *Room) Document(ctx context.Context, by kernel.Caller, sort ledger.DocumentSort, id string, commitment canonical.Digest) (proof.DocumentProof, error) {
@@ -31,7 +31,7 @@ func (r *Room) Document(ctx context.Context, by kernel.Caller, sort ledger.Docum
 	if err != nil {
 		return proof.DocumentProof{}, err
 	}
-	return r.shown(ctx, sort, id, commitment, kernel.ReadsEvidence(s, st))
+	return r.shown(ctx, sort, id, commitment, kernel.ReadsAll(s, st))
 }
 
 func unknown() error {
@@ -118,7 +118,7 @@ func (p *place) find(stx *store.Tx) error {
 // order, as their rows have them: an auditor compares them with the rolls. As many are
 // returned as limit and a bound of their size allow, and none at the end.
 func (r *Room) Documents(ctx context.Context, by kernel.Caller, sort ledger.DocumentSort, after int64, limit int) (all []proof.ServedDocument, err error) {
-	if err := r.desk.MayReadEvidence(ctx, by, "Documents of the desk"); err != nil {
+	if err := r.desk.MayReadAll(ctx, by, "Documents of the desk"); err != nil {
 		return nil, err
 	}
 	if !sort.Valid() {

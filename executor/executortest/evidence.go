@@ -18,6 +18,8 @@ type content struct {
 	shown    map[string]platform.Evidence
 	pictures map[string][]byte // by subject, a space and name
 	reads    func(id, picture string)
+
+	preserved map[string]canonical.Time
 }
 
 // Show has a subject show something. Its pictures are what bytes holds by their names.
@@ -73,6 +75,30 @@ func (p *Platform) Picture(ctx context.Context, s platform.Subject, name string)
 	return platform.BoundPicture(io.NopCloser(bytes.NewReader(b)), func() {}), nil
 }
 
+// Preserve implements platform.Preserver. Preserving what is preserved already never shortens
+// the time.
+func (p *Platform) Preserve(ctx context.Context, s platform.Subject, until canonical.Time) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.present(ctx, s.ID); err != nil {
+		return err
+	}
+	if p.content.preserved == nil {
+		p.content.preserved = map[string]canonical.Time{}
+	}
+	if p.content.preserved[s.ID].Before(until.Time) {
+		p.content.preserved[s.ID] = until
+	}
+	return nil
+}
+
+// Preserved returns until when a subject is preserved; zero: it is not.
+func (p *Platform) Preserved(id string) canonical.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.content.preserved[id]
+}
+
 func (p *Platform) readsEvidence(ctx context.Context, id, picture string) error {
 	p.mu.Lock()
 	reads := p.content.reads
@@ -82,6 +108,11 @@ func (p *Platform) readsEvidence(ctx context.Context, id, picture string) error 
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return p.present(ctx, id)
+}
+
+// present refuses a subject that nobody can read. The mutex is held.
+func (p *Platform) present(ctx context.Context, id string) error {
 	if p.away || ctx.Err() != nil {
 		return p.lost()
 	}

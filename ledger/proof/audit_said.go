@@ -55,7 +55,7 @@ func AuditStatements(t Trust, log note.Verifier, served Served, all []StatedAt) 
 			}
 			found[order[next]] = s.SignedBy(one.Said, one.At.Time)
 			if found[order[next]] == nil && !one.Rules.IsZero() && one.Rules != s.Rules.Digest {
-				found[order[next]] = fault.New(fault.Forbidden, "other-rules", "The decision names the rule set %s, and another one was in force.", one.Rules)
+				found[order[next]] = fault.New(fault.Conflict, "rule-moved", "The decision names the rule set %s, and another one was in force.", one.Rules)
 			}
 		}
 	}

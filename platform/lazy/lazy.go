@@ -218,6 +218,19 @@ func (l *Connector) Evidence(ctx context.Context, s platform.Subject) (platform.
 	return e.Evidence(ctx, s)
 }
 
+// Preserve implements platform.Preserver.
+func (l *Connector) Preserve(ctx context.Context, s platform.Subject, until canonical.Time) error {
+	c, err := l.get(ctx)
+	if err != nil {
+		return err
+	}
+	p, ok := c.(platform.Preserver)
+	if !ok {
+		return fault.New(fault.Unsupported, "not-offered", "The platform %s does not offer to preserve its subjects.", l.name)
+	}
+	return p.Preserve(ctx, s, until)
+}
+
 func (l *Connector) Picture(ctx context.Context, s platform.Subject, name string) (io.ReadCloser, error) {
 	e, err := l.evidencer(ctx)
 	if err != nil {

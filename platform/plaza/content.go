@@ -25,6 +25,9 @@ import (
 const (
 	offersContent = "content"
 
+	// offersPreserve names the route by which a subject is kept for staff.
+	offersPreserve = "preserve"
+
 	// contentLimit is the most bytes of a content by the protocol.
 	contentLimit = 2 << 20
 	// unknownLanguage is the protocol's word where a platform does not know a language.
@@ -39,16 +42,17 @@ type wireContent struct {
 		Handle string        `json:"handle"`
 		Sort   platform.Sort `json:"sort"`
 	} `json:"subject"`
-	Status   platform.Status `json:"status"`
-	Text     *string         `json:"text"` // missing is not the same as empty
-	Cut      bool            `json:"cut"`
-	Language string          `json:"language"`
-	Author   *wireProfile    `json:"author"`
-	Profile  *wireProfile    `json:"profile"`
-	Thread   []wirePost      `json:"thread"`
-	Pictures []wirePicture   `json:"pictures"`
-	Created  canonical.Time  `json:"created"`
-	Edited   canonical.Time  `json:"edited"`
+	Status    platform.Status `json:"status"`
+	Text      *string         `json:"text"` // missing is not the same as empty
+	Cut       bool            `json:"cut"`
+	Language  string          `json:"language"`
+	Author    *wireProfile    `json:"author"`
+	Profile   *wireProfile    `json:"profile"`
+	Thread    []wirePost      `json:"thread"`
+	Pictures  []wirePicture   `json:"pictures"`
+	Created   canonical.Time  `json:"created"`
+	Edited    canonical.Time  `json:"edited"`
+	Preserved canonical.Time  `json:"preserved"`
 }
 
 type wireProfile struct {
@@ -119,7 +123,7 @@ func (p *Connector) content(s platform.Subject, sort platform.Sort, w wireConten
 		return platform.Evidence{}, unclear("%s answered with another subject than %s.", p.name, s)
 	case w.Text == nil || author == nil:
 		return platform.Evidence{}, unclear("%s answered with a content of %s that has no text or no author.", p.name, s)
-	case w.Status != "" && !knownStatus(w.Status):
+	case w.Status != "" && !knownStatus(w.Status) && (w.Status != platform.Deleted || w.Preserved.IsZero()):
 		return platform.Evidence{}, unclear("%s says that %s is %.40q, which this connector does not know.", p.name, s, w.Status)
 	}
 	if who, err := p.Sort(author.ID); err != nil || who != platform.Account || sort == platform.Account && author.ID != s.ID {
@@ -167,6 +171,37 @@ func languageOf(s string) string {
 
 func (w wireProfile) profile() platform.Profile {
 	return platform.Profile{ID: w.ID, Handle: w.Handle, Name: w.Name, Bio: platform.Text{Text: w.Bio}, Created: w.Created, Followers: w.Followers, Posts: w.Posts}
+}
+
+// Preserve asks the server to keep a subject until a time.
+func (p *Connector) Preserve(ctx context.Context, s platform.Subject, until canonical.Time) error {
+	if _, err := p.sortHere(s); err != nil {
+		return err
+	}
+	if err := p.offered(offersPreserve); err != nil {
+		return err
+	}
+	body, err := json.Marshal(struct {
+		ID    string         `json:"id"`
+		Until canonical.Time `json:"until"`
+	}{s.ID, until})
+	if err != nil {
+		return fmt.Errorf("asking %s: %w", p.name, err)
+	}
+	a, err := p.call(ctx, http.MethodPost, "preserve", nil, nil, body)
+	if err != nil {
+		return err
+	}
+	if a.problem != nil {
+		return p.refusal(*a.problem)
+	}
+	var kept struct {
+		Until canonical.Time `json:"until"`
+	}
+	if err := json.Unmarshal(a.body, &kept); err != nil || kept.Until.Before(until.Time) {
+		return unclear("%s answered with something that does not say that %s is kept until %s.", p.name, s, until)
+	}
+	return nil
 }
 
 // pictureTime bounds the reading of one picture.

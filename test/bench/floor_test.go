@@ -132,14 +132,9 @@ func (f *floor) admit() {
 		}
 		f.agents = append(f.agents, agent{id: r.Worker, session: s.Session.Digest(), key: key})
 	}
-	f.write(func(tx *store.Tx) error {
-		for _, a := range f.agents {
-			if _, err := tx.Exec(`insert into own_declared (worker, accounts, time, deed) values ($1, 0, 1, '')`, string(a.id)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	for _, a := range f.agents {
+		f.Owns(a.id)
+	}
 }
 
 func (f *floor) write(fn func(*store.Tx) error) {
