@@ -3,9 +3,11 @@ package cli
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 
+	v1 "countersign.dev/api/v1"
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
@@ -67,7 +69,10 @@ func (c *auditCommand) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	work := recount.New()
-	documents, err := proof.AuditDocuments(found, d.allDocuments(ctx), work.Add)
+	read := d.allDocuments(ctx)
+	documents, err := proof.AuditDocuments(found, func(sort ledger.DocumentSort, after int64) ([]proof.ServedDocument, error) {
+		return unhurried(ctx, time.Second, func() ([]proof.ServedDocument, error) { return read(sort, after) })
+	}, work.Add)
 	if err != nil {
 		return err
 	}
@@ -111,6 +116,24 @@ func (c *auditCommand) Run(ctx context.Context, s *Session) error {
 		"entries of the ledger are acts of people without a valid signature, or changes that the chain does not hold"))
 }
 
+// unhurried asks the desk, and asks again after a pause as long as the desk says that the caller
+// asks too fast: an audit has a question for each decision.
+func unhurried[T any](ctx context.Context, pause time.Duration, ask func() (T, error)) (T, error) {
+	for {
+		answer, err := ask()
+		if !fault.Is(err, "asking-too-fast") {
+			return answer, err
+		}
+		wait := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			wait.Stop()
+			return answer, context.Cause(ctx)
+		case <-wait.C:
+		}
+	}
+}
+
 // describeWrong lists what an audit of documents found.
 func describeWrong(p *Page, wrong []proof.WrongDocument) {
 	if len(wrong) == 0 {
@@ -137,12 +160,14 @@ func (c *auditCommand) recount(ctx context.Context, d deskClient, t proof.Trust,
 	work.Signed(stated)
 	work.Joined(found.Joined())
 	work.Ended(found.Ended())
-	if _, err := work.Count(found.Named(), func(digest canonical.Digest) ([]byte, error) { return d.Shown(ctx, digest) }); err != nil {
+	if _, err := work.Count(found.Named(), func(digest canonical.Digest) ([]byte, error) {
+		return unhurried(ctx, time.Second, func() ([]byte, error) { return d.Shown(ctx, digest) })
+	}); err != nil {
 		return recount.Count{}, err
 	}
 	var all []recount.Held
 	for after := ""; ; {
-		p, err := d.CaseCounts(ctx, after)
+		p, err := unhurried(ctx, time.Second, func() (v1.CaseCounts, error) { return d.CaseCounts(ctx, after) })
 		if err != nil {
 			return recount.Count{}, err
 		}
