@@ -59,7 +59,7 @@ func TestReveal(t *testing.T) {
 			t.Errorf("entered is %+v", entered)
 		}
 		for _, e := range since(t, o.World, 0) {
-			if strings.Contains(string(e.BodyBytes), "4711") {
+			if strings.Contains(string(e.BodyBytes), whyReveal) {
 				t.Errorf("an entry tells the reason: %s", e.BodyBytes)
 			}
 		}
