@@ -413,6 +413,13 @@ func (tx *Tx) LeftClaim(id string, number int64, now canonical.Time) (bool, erro
 	return len(left) > 0, err
 }
 
+// CarryClaims lets the live claims that were made under a token stand under another one of the
+// same worker.
+func (tx *Tx) CarryClaims(from, to string) error {
+	_, err := tx.Exec(`update case_claim set token = $2 where token = $1 and ended = 0`, from, to)
+	return err
+}
+
 // HadClaim reports whether a worker has or had a claim of a case.
 func (tx *Tx) HadClaim(id string, w workforce.WorkerID) (bool, error) {
 	var n int64
