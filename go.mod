@@ -7,6 +7,7 @@ exclude sigsum.org/sigsum-go v0.6.1
 require (
 	code.dny.dev/ssrf v0.3.0
 	filippo.io/torchwood v0.9.0
+	github.com/a-h/templ v0.3.1100
 	github.com/alecthomas/kong v1.17.0
 	github.com/anishathalye/porcupine v1.3.1
 	github.com/cedar-policy/cedar-go v1.9.0
