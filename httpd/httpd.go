@@ -12,10 +12,8 @@
 package httpd
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -93,7 +91,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	server := &http.Server{
 		Handler: s.local(l), ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ConnState: s.strangers.watch, ConnContext: s.strangers.context,
-		ErrorLog: log.New(complaints{s.config.Logger}, "", 0), HTTP2: &http.HTTP2Config{MaxConcurrentStreams: mostStreams},
+		ErrorLog: slog.NewLogLogger(complaints{s.config.Logger.Handler()}, slog.LevelWarn), HTTP2: &http.HTTP2Config{MaxConcurrentStreams: mostStreams},
 	}
 	serve := server.Serve
 	if s.config.Certificate != nil {
@@ -118,16 +116,16 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	return err
 }
 
-// complaints is where the standard library's server writes what went wrong on a connection.
-type complaints struct{ log *slog.Logger }
+// complaints is a log handler for what the standard library's server says of connections.
+type complaints struct{ slog.Handler }
 
-// Write logs a line. Failed handshakes are left out: each names an address, and anybody makes
-// as many as they like.
-func (c complaints) Write(line []byte) (int, error) {
-	if !bytes.HasPrefix(line, []byte("http: TLS handshake error")) {
-		c.log.Warn(strings.TrimSpace(string(line)))
+// Handle leaves failed handshakes out: each names an address, and anybody makes as many as
+// they like.
+func (c complaints) Handle(ctx context.Context, r slog.Record) error {
+	if strings.HasPrefix(r.Message, "http: TLS handshake error") {
+		return nil
 	}
-	return len(line), nil
+	return c.Handler.Handle(ctx, r)
 }
 
 // routes has every route but those of the API.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -94,6 +95,10 @@ func (c *serveCommand) serve(ctx context.Context, s *cli.Session, ready func(*se
 	if err != nil {
 		return err
 	}
+	https, proxies, err := c.https(dir, config, s.Now, log)
+	if err != nil {
+		return err
+	}
 	root, err := readRoot(filepath.Join(dir, deskdir.Trust))
 	if err != nil {
 		return err
@@ -161,7 +166,7 @@ func (c *serveCommand) serve(ctx context.Context, s *cli.Session, ready func(*se
 		parts = append(parts, v.executor.run)
 	}
 
-	front, part, err := c.openFront(ctx, s, dir, config, v, executor)
+	front, part, err := c.openFront(ctx, s, config, https, proxies, v, executor)
 	if err != nil {
 		return errors.Join(err, back.Close())
 	}
@@ -172,7 +177,7 @@ func (c *serveCommand) serve(ctx context.Context, s *cli.Session, ready func(*se
 }
 
 // openFront opens the desk's own address.
-func (c *serveCommand) openFront(ctx context.Context, s *cli.Session, dir string, config Config, v *services, executor *link.ExecutorClient) (net.Listener, func(context.Context) error, error) {
+func (c *serveCommand) openFront(ctx context.Context, s *cli.Session, config Config, https *httpd.Certificate, proxies []netip.Prefix, v *services, executor *link.ExecutorClient) (net.Listener, func(context.Context) error, error) {
 	address, explicit := c.Listen, c.Listen != ""
 	if !explicit && config.Listen != "" {
 		address, explicit = config.Listen, true
@@ -188,10 +193,6 @@ func (c *serveCommand) openFront(ctx context.Context, s *cli.Session, dir string
 		s.Say("%s", moved)
 	}
 	rest, err := api.New(api.Config{Desk: v.desk, Executor: executor.Ask, Version: s.Version, Now: s.Now})
-	if err != nil {
-		return nil, nil, errors.Join(err, l.Close())
-	}
-	https, proxies, err := c.https(dir, config, s.Now, c.logger(s))
 	if err != nil {
 		return nil, nil, errors.Join(err, l.Close())
 	}
