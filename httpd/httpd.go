@@ -140,7 +140,7 @@ func (s *Server) routes() http.Handler {
 // bound refuses requests that are not for this desk.
 func (s *Server) bound(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a := s.asked(r)
+		a := askedOf(r)
 		secure(w.Header())
 		if a.https && !localhost(a.host) {
 			w.Header().Set("Strict-Transport-Security", "max-age=31536000")
@@ -149,8 +149,6 @@ func (s *Server) bound(next http.Handler) http.Handler {
 			Fail(w, r, fault.New(fault.Forbidden, "foreign-host", "This desk is not called %q; name it in the desk's settings.", clip(a.host)))
 			return
 		}
-		r = r.WithContext(withAsked(r.Context(), a))
-		r.Host = a.host
 		next.ServeHTTP(w, r)
 	})
 }
