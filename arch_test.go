@@ -213,6 +213,7 @@ var openers = map[string]string{
 	"cmd/countersign readConfig": "config.json",
 	"deskdir ReadPlatforms":      "the executor's platforms",
 	"cmd/countersign lastResort": "the executor's own alarm address",
+	"httpd readPEM":              "the certificate of the desk's https, read first before its database is opened",
 	"rehearsal readMember":       "a demo's people",
 	"rehearsal allProtected":     "policies in a folder that is made for them",
 	"client ReadProgramKey":      "a program's key file",

@@ -17,6 +17,7 @@ package client
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -184,6 +185,10 @@ func (c *Client) once(ctx context.Context, k call, body []byte) (raw []byte, aft
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, 0, context.Cause(ctx)
+		}
+		var untrusted *tls.CertificateVerificationError
+		if errors.As(err, &untrusted) {
+			return nil, 0, fault.New(fault.Unavailable, "untrusted-certificate", "The certificate of the desk at %s is not trusted here: %v. Nothing was sent. The variable SSL_CERT_FILE names a file of further certificates to trust.", c.base, untrusted.Err).Because(err)
 		}
 		return nil, 0, fault.New(fault.Unavailable, "unreachable", "The desk at %s cannot be reached; is it running?", c.base).Because(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -35,6 +36,7 @@ const (
 	writeTimeout      = 90 * time.Second // longer than the longest ?wait=
 	idleTimeout       = 2 * time.Minute
 	grace             = 10 * time.Second // for requests under way at shutdown
+	mostStreams       = 128              // requests at once on a connection of HTTP/2
 )
 
 // Config holds all that a server needs.
@@ -47,10 +49,16 @@ type Config struct {
 	Publish bool
 	// Hosts are further names for the desk in Host headers, without port. On a loopback
 	// address the desk always answers to the machine's own names.
-	Hosts  []string
-	Links  []Link // further lines of the page at /
-	Now    func() time.Time
-	Logger *slog.Logger
+	Hosts []string
+	// Certificate is that of the desk's own https, with HTTP/2; nil: without https. The desk
+	// answers to every name of the certificate.
+	Certificate *Certificate
+	// Proxies are the addresses of proxies before the desk. Their X-Forwarded-Proto and
+	// X-Forwarded-Host are believed, and those of nobody else.
+	Proxies []netip.Prefix
+	Links   []Link // further lines of the page at /
+	Now     func() time.Time
+	Logger  *slog.Logger
 }
 
 // Link is a line of the page at /.
@@ -85,10 +93,15 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	server := &http.Server{
 		Handler: s.local(l), ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ConnState: s.strangers.watch, ConnContext: s.strangers.context,
-		ErrorLog: slog.NewLogLogger(s.config.Logger.Handler(), slog.LevelWarn),
+		ErrorLog: slog.NewLogLogger(complaints{s.config.Logger.Handler()}, slog.LevelWarn), HTTP2: &http.HTTP2Config{MaxConcurrentStreams: mostStreams},
+	}
+	serve := server.Serve
+	if s.config.Certificate != nil {
+		server.TLSConfig = s.config.Certificate.config()
+		serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
 	}
 	done := make(chan error, 1)
-	go func() { done <- server.Serve(l) }()
+	go func() { done <- serve(l) }()
 	select {
 	case err := <-done:
 		return err
@@ -105,6 +118,18 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	return err
 }
 
+// complaints is a log handler for what the standard library's server says of connections.
+type complaints struct{ slog.Handler }
+
+// Handle leaves failed handshakes out: each names an address, and anybody makes as many as
+// they like.
+func (c complaints) Handle(ctx context.Context, r slog.Record) error {
+	if strings.HasPrefix(r.Message, "http: TLS handshake error") {
+		return nil
+	}
+	return c.Handler.Handle(ctx, r)
+}
+
 // routes has every route but those of the API.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
@@ -117,9 +142,13 @@ func (s *Server) routes() http.Handler {
 // bound refuses requests that are not for this desk.
 func (s *Server) bound(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a := askedOf(r)
 		secure(w.Header())
-		if !s.ours(r) {
-			Fail(w, r, fault.New(fault.Forbidden, "foreign-host", "This desk is not called %q; name it in the desk's settings.", clip(r.Host)))
+		if a.https && !localhost(a.host) {
+			w.Header().Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		if !s.ours(r, a.host) {
+			Fail(w, r, fault.New(fault.Forbidden, "foreign-host", "This desk is not called %q; name it in the desk's settings.", clip(a.host)))
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -135,10 +164,9 @@ func (s *Server) local(l net.Listener) http.Handler {
 	})
 }
 
-// ours reports whether the Host header names this desk. A page of another site
+// ours reports whether a request for a host is for this desk. A page of another site
 // whose name was pointed at this machine (DNS rebinding) sends its own name.
-func (s *Server) ours(r *http.Request) bool {
-	host := r.Host
+func (s *Server) ours(r *http.Request, host string) bool {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}
@@ -147,6 +175,9 @@ func (s *Server) ours(r *http.Request) bool {
 		if host == strings.ToLower(h) {
 			return true
 		}
+	}
+	if s.config.Certificate != nil && s.config.Certificate.Covers(host) {
+		return true
 	}
 	listening := net.IPv4(127, 0, 0, 1)
 	if a, ok := r.Context().Value(localKey{}).(net.Addr); ok {

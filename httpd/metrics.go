@@ -111,7 +111,7 @@ func fromHere(r *http.Request) bool {
 	if err != nil {
 		return false
 	}
-	for _, h := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via"} {
+	for _, h := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Via"} {
 		if len(r.Header.Values(h)) > 0 {
 			return false
 		}

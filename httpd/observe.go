@@ -62,7 +62,10 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		e := &event{}
 		ctx := context.WithValue(r.Context(), eventKey{}, e)
 		ctx = context.WithValue(ctx, closingKey{}, (<-chan struct{})(s.closing))
+		a := s.asked(r)
+		ctx = withAsked(ctx, a)
 		r = r.WithContext(ctx)
+		r.Host = a.host
 		rec := &recorder{ResponseWriter: w}
 		defer func() {
 			p := recover()

@@ -35,6 +35,21 @@ type Config struct {
 	// other name are refused.
 	Hosts []string `json:"hosts,omitzero"`
 
+	// TLS names the files of the certificate with which the desk serves https. Left out: it
+	// serves plain http. Renewed files are taken without a restart.
+	TLS struct {
+		// Cert is a PEM file: the certificate, and after it those up to the root. A relative
+		// path begins in DIR.
+		Cert string `json:"cert,omitzero"`
+		// Key is a PEM file: the certificate's private key. Let nobody else read it.
+		Key string `json:"key,omitzero"`
+	} `json:"tls,omitzero"`
+
+	// Proxies are the IP addresses, or networks, of proxies that serve https before the desk.
+	// X-Forwarded-Proto and X-Forwarded-Host are believed from them, and from nobody else.
+	// What browsers call the desk stands in hosts.
+	Proxies []string `json:"proxies,omitzero"`
+
 	// Database is the desk's database: sqlite:/path/desk.db or postgres://…. Left out:
 	// desk.db in DIR.
 	Database string `json:"database,omitzero"`

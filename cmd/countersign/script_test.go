@@ -66,6 +66,8 @@ func TestMain(m *testing.M) {
 //	held NAME TEXT           demand that the agent holds a key whose comment says TEXT
 //	gathered DIR             wait until the desk has read the evidence of every open case that the worker of DIR reads, and platforms have said what they preserve
 //	became DIR CASE STATE    wait until a case is in a state
+//	certify CERT KEY NAME…   write a certificate for names that signs itself, and its key
+//	renewed CERT             wait until the desk shows the certificate of a file
 //	page HANDLE TEXT         demand that the account's public page says TEXT
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -77,7 +79,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exit": cmdExit, "serve": cmdServe, "finish": cmdFinish, "crash": cmdCrash, "locked": cmdLocked, "visit": cmdVisit, "officers": cmdOfficers, "together": cmdTogether,
-			"field": cmdField, "seed": cmdSeed, "page": cmdPage, "metrics": cmdMetrics, "kill-executor": cmdKillExecutor, "stafftoken": cmdStaffToken, "followed": cmdFollowed, "entered": cmdEntered, "around": cmdAround, "rename": cmdRename, "withhold": cmdWithhold, "forge": cmdForge, "typed": cmdTyped, "agent": cmdAgent, "held": cmdHeld, "gathered": cmdGathered, "became": cmdBecame,
+			"field": cmdField, "seed": cmdSeed, "page": cmdPage, "metrics": cmdMetrics, "kill-executor": cmdKillExecutor, "stafftoken": cmdStaffToken, "followed": cmdFollowed, "entered": cmdEntered, "around": cmdAround, "rename": cmdRename, "withhold": cmdWithhold, "forge": cmdForge, "typed": cmdTyped, "agent": cmdAgent, "held": cmdHeld, "gathered": cmdGathered, "became": cmdBecame, "certify": cmdCertify, "renewed": cmdRenewed,
 		},
 		RequireUniqueNames: true,
 	})

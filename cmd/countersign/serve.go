@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,28 +32,36 @@ import (
 )
 
 type serveCommand struct {
-	Listen      string `placeholder:"HOST:PORT" help:"Where the desk answers. Left out: as config.json says, else 127.0.0.1:7400 or the next free port."`
-	PlazaListen string `placeholder:"HOST:PORT" help:"Where the built-in platform's pages are. Left out: as config.json says, else 127.0.0.1:7401 or the next free port."`
-	NoPlaza     bool   `help:"Leave the built-in platform out."`
-	WithParent  bool   `help:"End when the standard input ends, since then the process that started this one is gone." hidden:""`
+	Listen      string   `placeholder:"HOST:PORT" help:"Where the desk answers. Left out: as config.json says, else 127.0.0.1:7400 or the next free port."`
+	PlazaListen string   `placeholder:"HOST:PORT" help:"Where the built-in platform's pages are. Left out: as config.json says, else 127.0.0.1:7401 or the next free port."`
+	TLSCert     string   `name:"tls-cert" type:"path" placeholder:"FILE" help:"Serve https with this certificate, a PEM file. A renewed one is taken without a restart."`
+	TLSKey      string   `name:"tls-key" type:"path" placeholder:"FILE" help:"The private key of that certificate, a PEM file."`
+	BehindProxy []string `placeholder:"ADDRESS" help:"IP address or network of a proxy that serves https before the desk: its X-Forwarded-Proto and X-Forwarded-Host are believed. Once for each."`
+	NoPlaza     bool     `help:"Leave the built-in platform out."`
+	WithParent  bool     `help:"End when the standard input ends, since then the process that started this one is gone." hidden:""`
 	logging
 }
 
 func (c *serveCommand) Help() string {
 	return "Runs in the foreground until it is interrupted. The executor is a process of its own beside the desk; it is started again if it dies. " +
-		"DIR/config.json says more; all of it may be left out."
+		"DIR/config.json says more; all of it may be left out.\n\n" +
+		httpd.OnlyLocalhost + " So give --tls-cert and --tls-key, or put a proxy before the desk that serves https, and name it with --behind-proxy."
 }
 
 const defaultPlaza = "127.0.0.1:7401"
 
 // started is the one answer of serve, given when all parts run.
 type started struct {
-	Desk     string           `json:"desk"`  // address
-	Plaza    string           `json:"plaza"` // address; empty if left out
-	Origin   string           `json:"origin"`
-	Root     canonical.Digest `json:"root"`
-	Executor string           `json:"executor"` // its name
-	Pid      int              `json:"pid"`
+	Desk string `json:"desk"` // address
+	// Browser is the address of the desk's pages; empty if people cannot work in browsers.
+	Browser string `json:"browser"`
+	// BrowserWhy says why people cannot sign in there, or on the desk's own machine only.
+	BrowserWhy string           `json:"browser_why,omitzero"`
+	Plaza      string           `json:"plaza"` // address; empty if left out
+	Origin     string           `json:"origin"`
+	Root       canonical.Digest `json:"root"`
+	Executor   string           `json:"executor"` // its name
+	Pid        int              `json:"pid"`
 }
 
 func (c *serveCommand) Run(ctx context.Context, s *cli.Session) error {
@@ -68,6 +77,7 @@ func (c *serveCommand) Run(ctx context.Context, s *cli.Session) error {
 type services struct {
 	*openDesk
 	deskURL  string
+	browser  browser
 	plaza    *plaza.Server // nil if left out
 	plazaURL string
 	executor *supervisor // nil if the executor runs by itself
@@ -83,6 +93,10 @@ func (c *serveCommand) serve(ctx context.Context, s *cli.Session, ready func(*se
 	}
 	log := c.logger(s)
 	config, err := readConfig(dir)
+	if err != nil {
+		return err
+	}
+	https, proxies, err := c.https(dir, config, s.Now, log)
 	if err != nil {
 		return err
 	}
@@ -153,7 +167,7 @@ func (c *serveCommand) serve(ctx context.Context, s *cli.Session, ready func(*se
 		parts = append(parts, v.executor.run)
 	}
 
-	front, part, err := c.openFront(ctx, s, config, v, executor)
+	front, part, err := c.openFront(ctx, s, config, https, proxies, v, executor)
 	if err != nil {
 		return errors.Join(err, back.Close())
 	}
@@ -164,7 +178,7 @@ func (c *serveCommand) serve(ctx context.Context, s *cli.Session, ready func(*se
 }
 
 // openFront opens the desk's own address.
-func (c *serveCommand) openFront(ctx context.Context, s *cli.Session, config Config, v *services, executor *link.ExecutorClient) (net.Listener, func(context.Context) error, error) {
+func (c *serveCommand) openFront(ctx context.Context, s *cli.Session, config Config, https *httpd.Certificate, proxies []netip.Prefix, v *services, executor *link.ExecutorClient) (net.Listener, func(context.Context) error, error) {
 	address, explicit := c.Listen, c.Listen != ""
 	if !explicit && config.Listen != "" {
 		address, explicit = config.Listen, true
@@ -187,7 +201,12 @@ func (c *serveCommand) openFront(ctx context.Context, s *cli.Session, config Con
 	if err != nil {
 		return nil, nil, errors.Join(err, l.Close())
 	}
-	v.deskURL = "http://" + l.Addr().String()
+	state, err := v.desk.State(ctx)
+	if err != nil {
+		return nil, nil, errors.Join(err, l.Close())
+	}
+	v.deskURL = deskAddress(l, https, config.Hosts)
+	v.browser = browserDesk(l, https, len(proxies) > 0, config.Hosts, state.Trust.Origins)
 	var links []httpd.Link
 	if v.plazaURL != "" {
 		links = append(links, httpd.Link{URL: v.plazaURL, Name: "Plaza", Text: "The built-in platform: its public pages."})
@@ -195,7 +214,7 @@ func (c *serveCommand) openFront(ctx context.Context, s *cli.Session, config Con
 			sendReports(v.plaza, v.deskURL, config, s)
 		}
 	}
-	front := httpd.New(httpd.Config{Desk: v.desk, API: rest, Web: pages, Publish: config.PublishLedger, Hosts: config.Hosts, Links: links, Now: s.Now, Logger: c.logger(s)})
+	front := httpd.New(httpd.Config{Desk: v.desk, API: rest, Web: pages, Publish: config.PublishLedger, Hosts: config.Hosts, Certificate: https, Proxies: proxies, Links: links, Now: s.Now, Logger: c.logger(s)})
 	return l, func(ctx context.Context) error { return front.Serve(ctx, l) }, nil
 }
 
@@ -215,7 +234,7 @@ func (c *serveCommand) up(ctx context.Context, s *cli.Session, v *services, root
 			"The executor has seen this ledger with %d entries, and the database has %d: it was set back, perhaps from a backup. "+
 				"It must not go on, since others hold its newer checkpoints. Found a new desk whose entry 0 names the old one's last checkpoint.", status.Size, size)
 	}
-	v.started = started{Desk: v.deskURL, Plaza: v.plazaURL, Origin: v.key.Name(), Root: root, Executor: settings.Executor, Pid: os.Getpid()}
+	v.started = started{Desk: v.deskURL, Browser: v.browser.address, BrowserWhy: v.browser.why, Plaza: v.plazaURL, Origin: v.key.Name(), Root: root, Executor: settings.Executor, Pid: os.Getpid()}
 	if err := s.Remember(v.deskURL, v.key.Name()); err != nil {
 		return err
 	}
@@ -225,6 +244,12 @@ func (c *serveCommand) up(ctx context.Context, s *cli.Session, v *services, root
 	if !s.Answered() {
 		if err := s.Answer(v.started, func(p *cli.Page) {
 			p.Line("The desk %s is at %s", v.started.Origin, v.started.Desk)
+			if v.browser.address != "" {
+				p.Line("In browsers it is at %s", v.browser.address)
+			}
+			if v.browser.why != "" {
+				p.Line("%s", v.browser.why)
+			}
 			if v.plazaURL != "" {
 				p.Line("Plaza is at %s", v.plazaURL)
 			}
