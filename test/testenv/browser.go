@@ -65,7 +65,7 @@ func startBrowser(path string) (context.Context, error) {
 		return nil, fmt.Errorf("make the browser's folder: %w", err)
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.UserDataDir(folder),
-		chromedp.ModifyCmdFunc(func(cmd *exec.Cmd) {
+		chromedp.Env("TMPDIR="+folder), chromedp.ModifyCmdFunc(func(cmd *exec.Cmd) {
 			// The browser ends when its pipe does, thus also when this process is killed. Then
 			// nobody but a shell around it is left to remove its folder.
 			cmd.Args = append([]string{"sh", "-c", `"$@"; rm -rf "$0"`, folder, path}, cmd.Args[1:]...)

@@ -279,3 +279,26 @@ test('fails', { skip: false }, () => { if (`+os.Getenv("COUNTERSIGN_PROBE")+`+0)
 		}
 	}
 }
+
+func TestLighthouse(t *testing.T) {
+	bad := strings.Replace(goodPage, `<html lang="en">`, "<html>", 1)
+	var cookies []string
+	inner := site(t, map[string]string{"/good": goodPage, "/bad": bad})
+	seen := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/good" {
+			cookies = append(cookies, r.Header.Get("Cookie"))
+		}
+		http.Redirect(w, r, inner+r.URL.Path, http.StatusFound)
+	}))
+	t.Cleanup(seen.Close)
+	good := testenv.Lighthouse(t, strings.Replace(seen.URL, "127.0.0.1", "localhost", 1)+"/good", []*http.Cookie{{Name: "who", Value: "ada"}})
+	if good.Accessibility != 100 || good.Performance == 0 || good.BestPractices == 0 {
+		t.Errorf("a good page: %+v", good)
+	}
+	if !slices.Contains(cookies, "who=ada") {
+		t.Errorf("the cookies were %q", cookies)
+	}
+	if got := testenv.Lighthouse(t, inner+"/bad", nil); got.Accessibility == 100 || !strings.Contains(strings.Join(got.Wrong, "\n"), "lang") {
+		t.Errorf("a page without its language: %+v", got)
+	}
+}
