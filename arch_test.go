@@ -114,6 +114,7 @@ var outside = []struct {
 	{"github.com/a-h/templ", "web", "one package has the pages"},
 	{"github.com/prometheus/", "httpd", "one package counts for Prometheus"},
 	{"code.dny.dev/ssrf", "alarm", "one package connects to addresses of outsiders"},
+	{"github.com/chromedp/", "", "a browser is what tests drive"},
 	{"testing", "", "what tests need stays out of the product"},
 	{"log", "", "log/slog says what it logs"},
 }
