@@ -87,7 +87,7 @@ var house = map[string]room{
 }
 
 // helpers for tests; only tests import them.
-var forTests = []string{"workforce/workforcetest", "desk/desktest", "ledger/ledgertest", "ledger/proof/prooftest", "sqldb/sqldbtest", "store/storetest", "test/testenv", "executor/executortest", "test/suite", "test/system", "test/bench"}
+var forTests = []string{"workforce/workforcetest", "desk/desktest", "ledger/ledgertest", "ledger/proof/prooftest", "sqldb/sqldbtest", "store/storetest", "test/testenv", "executor/executortest", "test/suite", "test/system", "test/bench", "web/webtest"}
 
 // outside is which packages may import a module or a part of the standard
 // library that has one keeper.

@@ -329,11 +329,13 @@ func (b *Tab) travel(by int64) {
 		for now.CurrentIndex != to {
 			select {
 			case <-b.moved:
+			case <-time.After(50 * time.Millisecond):
 			case <-ctx.Done():
 				return ctx.Err()
 			}
-			if now, err = cdp.Call(ctx, tab, page.GetNavigationHistory, cdp.Empty{}); err != nil {
-				return err
+			// While one page goes and the next one comes, there is none to ask.
+			if next, err := cdp.Call(ctx, tab, page.GetNavigationHistory, cdp.Empty{}); err == nil {
+				now = next
 			}
 		}
 		return nil
