@@ -12,6 +12,7 @@ package web
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"embed"
@@ -51,6 +52,14 @@ type Server struct {
 	desk    *desk.Desk
 	mux     *http.ServeMux
 	version string // of what is under /static/: part of its paths
+	files   map[string]file
+}
+
+// file is a file under /static/.
+type file struct {
+	media  string
+	plain  []byte
+	zipped []byte // gzip
 }
 
 //go:embed static
@@ -61,15 +70,21 @@ func New(c Config) (*Server, error) {
 	if c.Idle == 0 {
 		c.Idle = 15 * time.Minute
 	}
-	s := &Server{config: c, desk: c.Desk, mux: http.NewServeMux()}
+	s := &Server{config: c, desk: c.Desk, mux: http.NewServeMux(), files: map[string]file{}}
 	sum := sha256.New()
 	if err := fs.WalkDir(static, "static", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+		if err != nil || d.IsDir() || strings.Contains(name, ".test.") {
 			return err
 		}
 		b, err := static.ReadFile(name)
+		if err != nil {
+			return err
+		}
 		fmt.Fprintf(sum, "%s %d\n", name, len(b))
 		sum.Write(b)
+		f := file{media: mime.TypeByExtension(path.Ext(name)), plain: b}
+		f.zipped, err = zip(b)
+		s.files[strings.TrimPrefix(name, "static/")] = f
 		return err
 	}); err != nil {
 		return nil, fmt.Errorf("read the pages' files: %w", err)
@@ -223,15 +238,41 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, by *reader, err er
 
 // file serves a file of the pages. Its path has a version, so that a browser keeps it for ever.
 func (s *Server) file(w http.ResponseWriter, r *http.Request) {
-	name := r.PathValue("name")
-	b, err := static.ReadFile("static/" + path.Clean(name))
-	if err != nil || r.PathValue("version") != s.version || strings.Contains(name, ".test.") {
+	f, ok := s.files[r.PathValue("name")]
+	if !ok || r.PathValue("version") != s.version {
 		httpd.NotFound(w, r)
 		return
 	}
-	w.Header().Set("Content-Type", mime.TypeByExtension(path.Ext(name)))
-	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(b))
+	h := w.Header()
+	h.Set("Content-Type", f.media)
+	h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	h.Set("Vary", "Accept-Encoding")
+	b := f.plain
+	if zips(r) {
+		h.Set("Content-Encoding", "gzip")
+		b = f.zipped
+	}
+	_, _ = w.Write(b) // a browser that has hung up does not learn that it failed
+}
+
+// zips reports whether a browser takes gzip.
+func zips(r *http.Request) bool {
+	for part := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
+		if name, weight, _ := strings.Cut(strings.TrimSpace(part), ";"); name == "gzip" && strings.TrimSpace(weight) != "q=0" {
+			return true
+		}
+	}
+	return false
+}
+
+func zip(b []byte) ([]byte, error) {
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	if _, err := w.Write(b); err != nil {
+		return nil, err
+	}
+	err := w.Close()
+	return out.Bytes(), err
 }
 
 // front sends everybody where their day begins.
