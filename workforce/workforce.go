@@ -189,6 +189,9 @@ func (k PublicKey) ID() KeyID {
 	return KeyID("key_" + hex.EncodeToString(d[:16]))
 }
 
+// Passkey reports whether an authenticator keeps the private half for one site.
+func (k PublicKey) Passkey() bool { return k.Algorithm != FileEd25519 }
+
 // WellFormed reports whether the public half is one of its algorithm.
 func (k PublicKey) WellFormed() bool {
 	switch k.Algorithm {

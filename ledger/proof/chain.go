@@ -378,7 +378,10 @@ func later(w Warrant, then, now *State) []Later {
 	}
 	people, keys := w.Core().Signers()
 	for i, id := range keys {
-		if k, _ := now.People.Key(id); !k.Revoked.IsZero() {
+		k, _ := now.People.Key(id)
+		if at := now.Moved(k); !at.IsZero() && k.Revoked.Equal(at.Time) {
+			add(k.Revoked, k.Worker, "The passkey %s of %s went out of use on %s, when the desk named another site for passkeys.", id, k.Worker, k.Revoked)
+		} else if !k.Revoked.IsZero() {
 			add(k.Revoked, k.Worker, "The key %s of %s was revoked on %s.", id, k.Worker, k.Revoked)
 		}
 		if i == len(people) {

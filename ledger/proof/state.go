@@ -51,6 +51,7 @@ type State struct {
 	leaves  []canonical.Digest // hashes of all governance leaves; empty in a state that was not made by Apply
 	times   []canonical.Time   // of their entries
 	trusted []actions.Trust    // earlier values of Trust, oldest first
+	moved   []move             // the changes of the relying party
 	renewed renewal            // the newest change of formats
 	pending *admission
 	spent   map[string]applied         // by request, those that were applied
@@ -164,6 +165,10 @@ func vendorTrail(v workforce.VendorID) string { return "vendor " + string(v) }
 
 const policyTrail = "policy"
 const trustTrail = "trust"
+
+// siteTrail holds every entry that named another relying party: which passkeys it revoked
+// follows from all of them together.
+const siteTrail = "site"
 const lawsTrail = "laws"
 const formatsTrail = "formats"
 
@@ -352,11 +357,11 @@ func (s *State) authoriseIn(a Authority, at time.Time, beforeFormats bool) error
 
 // Moot returns the reason why a change of the desk could not be applied at an instant,
 // whoever else signs it: the desk is already as the change would make it, the changed thing
-// is over, a key did not sign for its enrolment here, or whoever asks may not end these
-// sessions, or there is no such program, owner of a program or engagement. It is called when a
+// is over, a key did not sign for its enrolment here, passkeys would not work with the site and
+// its pages, or whoever asks may not end these sessions, or there is no such program, owner of a program or engagement. It is called when a
 // change is drafted or handed in, so that nobody signs in vain; Authorise decides. The error is a
-// fault of kind Conflict, of type "no-possession" or "no-such-…", or that of mayVoid; it is nil if
-// there is no such reason.
+// fault of kind Conflict, of type "no-possession" or "no-such-…", that of mayVoid, or that of
+// actions.CheckSite; it is nil if there is no such reason.
 func (s *State) Moot(a actions.Action, by actions.Statement, at time.Time) error {
 	if !specDesk(a) {
 		return nil
@@ -370,6 +375,12 @@ func (s *State) Moot(a actions.Action, by actions.Statement, at time.Time) error
 			if err := s.possessed(e); err != nil {
 				return err
 			}
+		}
+	}
+	if c, ok := ch.(actions.Setting); ok && c.Of == actions.PartTrust &&
+		(c.Trust.RelyingParty != s.Trust.RelyingParty || !slices.Equal(c.Trust.Origins, s.Trust.Origins)) {
+		if err := actions.CheckSite(c.Trust.RelyingParty, c.Trust.Origins); err != nil {
+			return err
 		}
 	}
 	if c, ok := ch.(actions.Setting); ok && c.Program != nil && c.Program.Op == actions.ProgramAdd {
@@ -533,7 +544,8 @@ func (s *State) admissible(a Authority, ch actions.Change, at time.Time) error {
 			return err
 		}
 	}
-	if !mayLockOut(ch) || s.few != nil {
+	moves := s.moves(ch)
+	if !mayLockOut(ch) && !moves || s.few != nil {
 		return nil
 	}
 	after := s.Clone()
@@ -543,7 +555,11 @@ func (s *State) admissible(a Authority, ch actions.Change, at time.Time) error {
 	if !relieving {
 		was = s.before(at)
 	}
-	return after.remains(was, relieving, at)
+	err = after.remains(was, relieving, at)
+	if moves && err != nil {
+		return s.becauseMoved(err, at)
+	}
+	return err
 }
 
 // mayLockOut reports whether a change could leave no group able to admit, enrol or change
@@ -651,6 +667,10 @@ func (s *State) effectSetting(b ledger.Body, by actions.Statement, c actions.Set
 	case actions.PartBudgets:
 		s.Budgets = c.Budgets
 	case actions.PartTrust:
+		if s.moves(c) {
+			s.moveTo(b.Number, b.Time)
+			s.follow(siteTrail, b.Number)
+		}
 		s.trusted, s.Trust = append(slices.Clip(s.trusted), s.Trust), *c.Trust
 		s.trail[trustTrail] = []int64{b.Number}
 	case actions.PartVendors:
@@ -894,6 +914,7 @@ func (s *State) Evidence(people []workforce.WorkerID, keys []workforce.KeyID, at
 	}
 	add(policyTrail)
 	add(trustTrail)
+	add(siteTrail)
 	add(lawsTrail)
 	add(formatsTrail)
 	for _, w := range people {

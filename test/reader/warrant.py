@@ -603,6 +603,11 @@ def fold_setting(state, change, at, n):
     elif part == "trust":
         need(trust["executor"] and len(unbase64(trust["executor_key"])) == 32
              and min(trust["endings_per_hour"], trust["raises_per_hour"], trust["undo_window"]) >= 1, "evidence", "what the desk trusts is malformed")
+        if state["formats"] >= 2 and trust["relying_party"] != state["trust"]["relying_party"]:
+            state["trail"].setdefault("site", []).append(n)
+            for k in state["keys"].values():
+                if k["key"]["algorithm"] != "ed25519" and k["revoked"] == NO_TIME:
+                    k["revoked"] = at
         state["trust"] = trust
     elif part == "laws":
         need(2 <= laws <= 3, "evidence", f"the laws {laws} are unknown")
@@ -624,7 +629,7 @@ def well_formed(key):
 
 def rests_on(state, people, keys, at):
     """Return the numbers of the entries on which a warrant of these people and keys rests."""
-    facts = ["policy", "trust", "laws", "formats"] + ["key " + k for k in keys]
+    facts = ["policy", "trust", "site", "laws", "formats"] + ["key " + k for k in keys]
     for person in people:
         for w in [person] + managers(state, person, at):
             facts.append("worker " + w)

@@ -142,3 +142,15 @@ func (w *World) EnrolPasskeys(a workforce.Algorithm, people ...workforce.WorkerI
 	w.t.Helper()
 	w.enrol(func() Signer { return NewPasskey(a, w.bytes(32)) }, people...)
 }
+
+// EnrolKey enrols a key that a test has made, beside those that somebody has. Use makes the
+// person sign with it.
+func (w *World) EnrolKey(p workforce.WorkerID, k Signer) {
+	w.t.Helper()
+	public := k.PublicKey()
+	possession := k.Sign(actions.PossessionChallenge(w.State().EnrolName(), p, public.ID()))
+	w.Change(actions.DeskKey, actions.Keys{Enrol: []actions.Enrolment{{Worker: p, Key: public, Possession: possession}}})
+}
+
+// Use makes somebody sign with another of their keys.
+func (w *World) Use(p workforce.WorkerID, k Signer) { w.keep(p, k) }
