@@ -35,6 +35,7 @@ var house = map[string]room{
 	"sqldb":         {"", "knows nothing of the problem"},
 	"fault/problem": {"", "knows nothing of the problem: how a fault looks to HTTP, once for all who speak it"},
 	"jobs":          {"sqldb", "knows nothing of the problem"},
+	"news":          {"", "knows nothing of the problem but names: what changed, told to whoever looks at it"},
 	"alarm":         {"", "sends what it is given, also where the desk is dead; it knows neither what happened nor where addresses are kept"},
 
 	"platform":              {"", "pure: what a platform is, not how one is called"},
@@ -57,7 +58,7 @@ var house = map[string]room{
 	"platform/plaza":   {"platform", "a connector does I/O and decides nothing"},
 	"platform/bluesky": {"platform", "a connector does I/O and decides nothing"},
 	"plaza":            {"sqldb", "a platform knows nothing of Countersign"},
-	"store":            {"sqldb ledger incident cases actions workforce platform", "tables and queries; it decides nothing"},
+	"store":            {"news sqldb ledger incident cases actions workforce platform", "tables and queries; it decides nothing"},
 	"executor/journal": {"sqldb ledger ledger/proof actions workforce platform", "the executor's own database and no other"},
 	"executor":         {"executor/journal watch ledger link/v1 ledger/proof ledger/entry policy actions workforce platform", "must never reach the desk or its store: it checks everything itself"},
 	"watch":            {"actions platform", "pure: it says what a sight means; who looks and who restores is the executor's affair"},

@@ -47,6 +47,7 @@ package sqldb
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -80,6 +81,10 @@ type Options struct {
 	// its error stops Open. found is nil if there is no database yet, which only SQLite
 	// would make. Nil: no check is made.
 	Before func(found *Tx) error
+	// Told gets the lines that the changes of a commit of this process told, in order and each
+	// once, after the commit and before anybody is answered. It returns at once and does not use
+	// the database. Nil: nobody listens.
+	Told func(lines []string)
 	// Now is the clock; nil: the machine's.
 	Now func() time.Time
 }
@@ -97,6 +102,8 @@ type DB struct {
 	// by readers who wait for one, none would ever go on.
 	reading chan struct{}
 	writer  *writer
+	told    func([]string)
+	node    string // names this process in what it tells others
 
 	listening sync.Mutex
 	listeners map[string]map[chan struct{}]bool
@@ -120,6 +127,10 @@ type source interface {
 	hold(ctx context.Context, db *sql.DB) error
 	// exclude keeps other processes from migrating until release is called.
 	exclude(ctx context.Context, db *sql.DB) (release func() error, err error)
+	// listen calls ready once all that is told from then on is heard, and then heard with each
+	// of the messages, until ctx ends or the connection breaks. shared is false if no other
+	// process can tell anything; then it returns at once.
+	listen(ctx context.Context, ready func(), heard func(message string)) (shared bool, err error)
 	// link makes conn the writer's.
 	link(conn *sql.Conn) (*link, error)
 }
@@ -131,7 +142,7 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{dialect: src.dialect(), now: o.Now, source: src, listeners: map[string]map[chan struct{}]bool{}}
+	db := &DB{dialect: src.dialect(), now: o.Now, source: src, told: o.Told, node: rand.Text(), listeners: map[string]map[chan struct{}]bool{}}
 	if db.now == nil {
 		db.now = time.Now
 	}

@@ -202,3 +202,7 @@ func (sqliteSource) link(conn *sql.Conn) (*link, error) {
 	}
 	return l, err
 }
+
+func (sqliteSource) listen(context.Context, func(), func(string)) (shared bool, err error) {
+	return false, nil // one process has the file
+}

@@ -38,6 +38,7 @@ type change struct {
 	err      error
 	attached []any
 	signals  []string
+	told     []string
 	unsent   []unsent // left for Finish to send with its first statement
 
 	// Over all runs:
@@ -239,7 +240,7 @@ func (w *writer) attempt(batch []*change) (repeat []*change) {
 		case !w.alive():
 			return w.broken(batch, c, err)
 		case err == nil:
-			c.attached, c.signals, c.unsent = tx.attached, tx.signals, tx.unsent
+			c.attached, c.signals, c.told, c.unsent = tx.attached, tx.signals, tx.told, tx.unsent
 			attached = append(attached, tx.attached...)
 			kept = append(kept, c)
 		case isAgain(err) && c.tries < again:
@@ -253,7 +254,8 @@ func (w *writer) attempt(batch []*change) (repeat []*change) {
 		w.rollback()
 		return append(refused(batch, kept, later), later...)
 	}
-	committed, signals, err := w.end(now, attached, kept)
+	told := toldBy(kept)
+	committed, signals, err := w.end(now, attached, kept, w.db.carries(told))
 	switch {
 	case !w.alive():
 		return w.broken(batch, nil, err)
@@ -269,6 +271,7 @@ func (w *writer) attempt(batch []*change) (repeat []*change) {
 		how := w.link.settle(err)
 		w.rollback()
 		if how == unknown {
+			w.db.tell(told) // perhaps it was made
 			for _, c := range kept {
 				c.err = fmt.Errorf("commit: %w: %w", ErrUnknown, err)
 			}
@@ -287,6 +290,7 @@ func (w *writer) attempt(batch []*change) (repeat []*change) {
 		signals = append(signals, c.signals...)
 	}
 	w.db.signal(signals)
+	w.db.tell(told)
 	for _, c := range kept {
 		c.done <- nil
 	}
@@ -364,17 +368,24 @@ func panicked(p any) error {
 // finishes reports whether Finish has something to do.
 func (w *writer) finishes(attached []any) bool { return w.finish != nil && len(attached) > 0 }
 
-// end runs Finish, and the statements that the changes left to be sent with it.
-func (w *writer) end(now canonical.Time, attached []any, kept []*change) (committed func(), signals []string, err error) {
-	if !w.finishes(attached) {
+// end runs Finish, the statements that the changes left to be sent with it, and those that tell
+// other processes.
+func (w *writer) end(now canonical.Time, attached []any, kept []*change, tell []Statement) (committed func(), signals []string, err error) {
+	if !w.finishes(attached) && len(tell) == 0 {
 		return nil, nil, nil
 	}
 	tx := &Tx{ctx: context.Background(), run: w.link.statements, dialect: w.db.dialect, now: now, earlier: attached}
 	for _, c := range kept {
 		tx.unsent = append(tx.unsent, c.unsent...)
 	}
+	for _, s := range tell {
+		tx.Later(s, nil)
+	}
 	err = call(tx, func(tx *Tx) error {
 		var err error
+		if !w.finishes(attached) {
+			return tx.flush()
+		}
 		if committed, err = w.finish(tx, attached); err != nil {
 			return err
 		}
