@@ -65,7 +65,7 @@ func (tx *Tx) Append(d ledger.Draft) *Appended {
 	tx.Attach(r)
 	tx.Signal(LedgerSignal)
 	if d.Class == ledger.Governance {
-		tx.tell(news.Chain, "", 0)
+		tx.tell(news.Chain, "", d.Expect+1)
 	}
 	return r
 }
