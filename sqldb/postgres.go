@@ -234,9 +234,18 @@ func queue(batch *pgx.Batch, s Statement) (err error) {
 // quiet is how long a listening connection may be silent before it is tried: a peer that is gone
 // without a word is noticed then. probe is how long it has for an answer.
 const (
-	quiet = 10 * time.Second
+	quiet = 5 * time.Second
 	probe = 5 * time.Second
 )
+
+func (p postgresSource) openTeller() (*sql.DB, error) {
+	c := p.config.Copy()
+	// What is told is not durable, so that nobody waits for a disk.
+	c.RuntimeParams["synchronous_commit"] = "off"
+	db := stdlib.OpenDB(*c)
+	db.SetMaxOpenConns(1)
+	return db, nil
+}
 
 func (p postgresSource) listen(ctx context.Context, ready func(), heard func(string)) (shared bool, err error) {
 	conn, err := pgx.ConnectConfig(ctx, p.config.Copy())
@@ -274,6 +283,7 @@ func (p postgresSource) listen(ctx context.Context, ready func(), heard func(str
 			if err != nil {
 				return true, translate(err)
 			}
+			heard("")
 		}
 	}
 }

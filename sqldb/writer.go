@@ -254,8 +254,7 @@ func (w *writer) attempt(batch []*change) (repeat []*change) {
 		w.rollback()
 		return append(refused(batch, kept, later), later...)
 	}
-	told := toldBy(kept)
-	committed, signals, err := w.end(now, attached, kept, w.db.carries(told))
+	committed, signals, err := w.end(now, attached, kept)
 	switch {
 	case !w.alive():
 		return w.broken(batch, nil, err)
@@ -267,6 +266,7 @@ func (w *writer) attempt(batch []*change) (repeat []*change) {
 		}
 		return w.unfinished(batch, err)
 	}
+	told := toldBy(kept)
 	if err := w.link.commit(); err != nil {
 		how := w.link.settle(err)
 		w.rollback()
@@ -368,24 +368,17 @@ func panicked(p any) error {
 // finishes reports whether Finish has something to do.
 func (w *writer) finishes(attached []any) bool { return w.finish != nil && len(attached) > 0 }
 
-// end runs Finish, the statements that the changes left to be sent with it, and those that tell
-// other processes.
-func (w *writer) end(now canonical.Time, attached []any, kept []*change, tell []Statement) (committed func(), signals []string, err error) {
-	if !w.finishes(attached) && len(tell) == 0 {
+// end runs Finish, and the statements that the changes left to be sent with it.
+func (w *writer) end(now canonical.Time, attached []any, kept []*change) (committed func(), signals []string, err error) {
+	if !w.finishes(attached) {
 		return nil, nil, nil
 	}
 	tx := &Tx{ctx: context.Background(), run: w.link.statements, dialect: w.db.dialect, now: now, earlier: attached}
 	for _, c := range kept {
 		tx.unsent = append(tx.unsent, c.unsent...)
 	}
-	for _, s := range tell {
-		tx.Later(s, nil)
-	}
 	err = call(tx, func(tx *Tx) error {
 		var err error
-		if !w.finishes(attached) {
-			return tx.flush()
-		}
 		if committed, err = w.finish(tx, attached); err != nil {
 			return err
 		}
