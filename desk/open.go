@@ -83,6 +83,11 @@ func (d *Desk) Run(ctx context.Context) error {
 	running.Go(func() { d.actsRoom.Run(ctx) })
 	running.Go(func() { d.caseworkRoom.Run(ctx) })
 	running.Go(func() { d.rollsRoom.Run(ctx) })
+	running.Go(func() {
+		d.kernel.Store.Hear(ctx, func(err error) {
+			d.kernel.Logger.WarnContext(ctx, "the changes of other nodes are not heard; it will be tried again", "error", err)
+		})
+	})
 	err := d.kernel.Run(ctx)
 	running.Wait()
 	d.kernel.Stop(ctx)

@@ -186,13 +186,26 @@ func (d *Desk) Authenticate(ctx context.Context, secret string) (kernel.Caller, 
 	if err != nil {
 		return kernel.Caller{}, err
 	}
-	if k, ok := s.People.Key(t.Key); !ok || k.Worker != t.Worker || !k.Live(now) || !d.tokens.rests(s, t) {
+	switch err := d.tokenHolds(s, t, now); {
+	case fault.Is(err, "bad-token"):
 		return kernel.Caller{}, d.kernel.Strange(no)
-	}
-	if st := s.People.Standing(t.Worker, now); !st.Engaged {
-		return kernel.Caller{}, fault.New(fault.Unauthenticated, "engagement-ended", "%s is not at this desk any more: %s.", t.Worker, st.Why)
+	case err != nil:
+		return kernel.Caller{}, err
 	}
 	return kernel.Caller{Worker: t.Worker, Token: t.ID}, nil
+}
+
+// tokenHolds returns the refusal of a token that does not hold any more: it is revoked or over, its
+// key is not live, its row does not say what was signed, or its worker is not engaged.
+func (d *Desk) tokenHolds(s *proof.State, t store.Token, now time.Time) error {
+	k, ok := s.People.Key(t.Key)
+	if !t.Revoked.IsZero() || !now.Before(t.Expires.Time) || !ok || k.Worker != t.Worker || !k.Live(now) || !d.tokens.rests(s, t) {
+		return fault.New(fault.Unauthenticated, "bad-token", "The token is revoked or over. Sign in again.")
+	}
+	if st := s.People.Standing(t.Worker, now); !st.Engaged {
+		return fault.New(fault.Unauthenticated, "engagement-ended", "%s is not at this desk any more: %s.", t.Worker, st.Why)
+	}
+	return nil
 }
 
 // RevokeToken ends one of the caller's tokens. Officers, workers on call and leads above its
