@@ -32,6 +32,7 @@ import (
 	"countersign.dev/fault"
 	"countersign.dev/fault/problem"
 	"countersign.dev/httpd"
+	"countersign.dev/live"
 	"countersign.dev/workforce"
 )
 
@@ -100,6 +101,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.Serve
 // routes registers every page.
 func (s *Server) routes() {
 	s.mux.HandleFunc("GET /static/{version}/{name}", s.file)
+	s.mux.Handle("GET /live", live.New(live.Config{Desk: s.desk, Caller: func(r *http.Request) (desk.Caller, error) {
+		b, err := httpd.BrowserOf(r.Context())
+		return b.Caller, err
+	}}))
 	s.mux.HandleFunc("GET /{$}", s.open(s.front))
 	s.mux.HandleFunc("GET /signin", s.open(s.signInPage))
 	s.mux.HandleFunc("POST /signin/begin", s.answer(s.begin))
@@ -125,7 +130,8 @@ type view struct {
 // reader is who reads a page.
 type reader struct {
 	desk.Browser
-	Name string
+	Name   string
+	moment string // before the page was read: what changes after it is told to the page
 }
 
 // page adapts a page that needs somebody who is signed in.
@@ -136,7 +142,7 @@ func (s *Server) page(f func(context.Context, *http.Request, reader) (view, erro
 			s.fail(w, r, nil, err)
 			return
 		}
-		by := reader{Browser: b, Name: string(b.Worker)}
+		by := reader{Browser: b, Name: string(b.Worker), moment: s.desk.Moment()}
 		v, err := f(r.Context(), r, by)
 		if err != nil {
 			s.fail(w, r, &by, err)
@@ -191,13 +197,14 @@ type frame struct {
 	Idle    time.Duration
 	Expires time.Time // of the session
 	Path    string
+	Moment  string
 }
 
 // show writes a page, or only its content if a page's script asks for that.
 func (s *Server) show(w http.ResponseWriter, r *http.Request, status int, by *reader, v view) {
 	f := frame{view: v, Static: "/static/" + s.version, Reader: by, Now: s.config.Now(), Idle: s.config.Idle, Path: r.URL.RequestURI()}
 	if by != nil {
-		f.Expires = by.Session.Expires.Time
+		f.Expires, f.Moment = by.Session.Expires.Time, by.moment
 	}
 	var b bytes.Buffer
 	whole := r.Header.Get(FragmentHeader) == ""

@@ -322,26 +322,21 @@ $("palette-open")?.addEventListener("click", openPalette);
 let stream, watched, heard;
 
 // watch has the desk tell what changes: {case, request, queue, list}. changed is called with
-// {sort, id, version}, and with {sort: "again"} when something may have been missed.
+// {sort, id, version}, and with {sort: "again"} when something may have been missed. A stream that
+// breaks comes back by itself and is told what it missed.
 export function watch(what, changed) {
   stopWatching();
   watched = new URLSearchParams(what).toString();
   heard = changed;
   if (!document.hidden) listen();
 }
-let lost = false;
 function listen() {
   if (!watched || stream) return;
-  stream = new EventSource("/live?" + watched);
-  const tell = (e) => heard?.(JSON.parse(e.data));
-  for (const sort of ["case", "request", "queue", "work", "waiting"]) stream.addEventListener(sort, tell);
+  // What changed after the desk read what this page shows is told as well.
+  stream = new EventSource("/live?" + watched + "&after=" + encodeURIComponent($("main").dataset.moment ?? ""));
+  stream.addEventListener("change", (e) => heard?.(JSON.parse(e.data)));
   stream.addEventListener("again", () => heard?.({ sort: "again" }));
   stream.addEventListener("over", () => signedOut("Your session has ended. What you typed is kept at the desk."));
-  stream.onerror = () => (lost = true);
-  stream.onopen = () => {
-    if (lost) heard?.({ sort: "again" });
-    lost = false;
-  };
 }
 function stopWatching() {
   stream?.close();
