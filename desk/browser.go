@@ -177,9 +177,8 @@ func provesSession(s *proof.State, signed actions.SignedTokenAsk, session action
 // and its worker must be engaged now. As with Authenticate, the rows of token and session
 // count only as far as what was signed says the same.
 func (d *Desk) AuthenticateBrowser(ctx context.Context, secret string) (Browser, error) {
-	no := fault.New(fault.Unauthenticated, "signed-out", "You are signed out, or your session is over. Sign in again.")
 	if !strings.HasPrefix(secret, actions.BrowserSecretPrefix) {
-		return Browser{}, d.kernel.Strange(no)
+		return Browser{}, d.kernel.Strange(signedOut())
 	}
 	hash := sha256.Sum256([]byte(secret))
 	var t store.Token
@@ -197,22 +196,38 @@ func (d *Desk) AuthenticateBrowser(ctx context.Context, secret string) (Browser,
 	}); err != nil {
 		return Browser{}, err
 	}
-	now := d.kernel.Now()
-	if !ok || !t.Revoked.IsZero() || !now.Before(t.Expires.Time) || !session.Ended.IsZero() || !session.Signed.Session.Holds(now) {
-		return Browser{}, d.kernel.Strange(no)
+	if !ok {
+		return Browser{}, d.kernel.Strange(signedOut())
 	}
 	s, err := d.kernel.State(ctx)
 	if err != nil {
 		return Browser{}, err
 	}
-	if st := s.People.Standing(t.Worker, now); !st.Engaged {
-		return Browser{}, fault.New(fault.Unauthenticated, "engagement-ended", "%s is not at this desk any more: %s.", t.Worker, st.Why)
+	if err := d.browserHolds(s, t, session, d.kernel.Now()); fault.Is(err, "signed-out") {
+		return Browser{}, d.kernel.Strange(err)
+	} else if err != nil {
+		return Browser{}, err
 	}
+	return Browser{kernel.Caller{Worker: t.Worker, Token: t.ID, Session: session.Digest}, session.Signed.Session}, nil
+}
+
+// browserHolds returns the refusal of a browser's token that does not hold any more: it is revoked
+// or over, its session is over, void, or not its key's newest, a row does not say what was signed, or
+// the worker is not engaged.
+func (d *Desk) browserHolds(s *proof.State, t store.Token, session store.Session, now time.Time) error {
 	c := session.Signed.Session
-	if s.Certified(session.Signed, now) != nil || !d.tokens.restsOn(s, t, session.Signed) || c.Worker != t.Worker || c.Key != t.Key {
-		return Browser{}, d.kernel.Strange(no)
+	if st := s.People.Standing(t.Worker, now); !st.Engaged {
+		return fault.New(fault.Unauthenticated, "engagement-ended", "%s is not at this desk any more: %s.", t.Worker, st.Why)
 	}
-	return Browser{kernel.Caller{Worker: t.Worker, Token: t.ID}, c}, nil
+	if !t.Revoked.IsZero() || !now.Before(t.Expires.Time) || !session.Ended.IsZero() || !c.Holds(now) || c.Worker != t.Worker || c.Key != t.Key ||
+		s.Certified(session.Signed, now) != nil || !d.tokens.restsOn(s, t, session.Signed) {
+		return signedOut()
+	}
+	return nil
+}
+
+func signedOut() error {
+	return fault.New(fault.Unauthenticated, "signed-out", "You are signed out, or your session is over. Sign in again.")
 }
 
 // proofLife is how far the time of a page's write may lie from the desk's clock.

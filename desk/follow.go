@@ -33,8 +33,10 @@ type Following struct {
 	desk  *Desk
 	by    kernel.Caller
 	token store.Token
-	sight Sight
-	sub   *news.Subscription
+	// session is that of a browser's token, and empty for other tokens.
+	session store.Session
+	sight   Sight
+	sub     *news.Subscription
 }
 
 // Change is what has changed since the change before it.
@@ -57,6 +59,9 @@ func (d *Desk) Follow(ctx context.Context, by kernel.Caller, sight Sight, after 
 			topics = append(topics, news.Topic{Sort: sort, ID: id})
 		}
 	}
+	if !by.Session.IsZero() {
+		add(news.Session, by.Session.String())
+	}
 	add(news.Case, sight.Cases...)
 	add(news.Request, sight.Requests...)
 	add(news.Queue, sight.Queues...)
@@ -70,7 +75,7 @@ func (d *Desk) Follow(ctx context.Context, by kernel.Caller, sight Sight, after 
 		add(news.Alarms, "")
 	}
 	if len(topics) > mostTopics {
-		return nil, fault.New(fault.Invalid, "bad-parameter", "A page follows at most %d things.", mostTopics-2)
+		return nil, fault.New(fault.Invalid, "bad-parameter", "A page follows at most %d things.", mostTopics-3)
 	}
 	f := &Following{desk: d, by: by, sight: sight}
 	// The subscription begins before the rights are read: what changes them in between is told.
@@ -120,8 +125,11 @@ func (f *Following) signedIn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := f.desk.kernel.Store.ReadOne(ctx, func(stx *store.Tx) error {
-		f.token, err = stx.Token(f.by.Token)
+	if err := f.desk.kernel.Store.Read(ctx, func(stx *store.Tx) error {
+		if f.token, err = stx.Token(f.by.Token); err != nil || f.by.Session.IsZero() {
+			return err
+		}
+		f.session, err = stx.Session(f.by.Session)
 		return err
 	}); err != nil {
 		return err
@@ -131,7 +139,11 @@ func (f *Following) signedIn(ctx context.Context) error {
 
 // holds refuses a token that does not hold any more, as far as memory tells.
 func (f *Following) holds(s *proof.State) error {
-	return f.desk.tokenHolds(s, f.token, f.desk.kernel.Now())
+	now := f.desk.kernel.Now()
+	if !f.by.Session.IsZero() {
+		return f.desk.browserHolds(s, f.token, f.session, now)
+	}
+	return f.desk.tokenHolds(s, f.token, now)
 }
 
 // Woken has a value when something may have changed.
