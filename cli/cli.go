@@ -104,6 +104,7 @@ type Commands struct {
 	Queue     queueCommands    `cmd:"" help:"The queues in which cases wait: see them, check a set, propose one."`
 	Hashlist  hashlistCommands `cmd:"" help:"Lists of hashes: what is removed from evidence."`
 	Budget    budgetCommands   `cmd:"" help:"How many acts a worker and a vendor may do in an hour and a day."`
+	Site      siteCommands     `cmd:"" help:"The site to which passkeys are bound, and the pages on which they sign."`
 	Version   versionCommand   `cmd:"" help:"Say which build this is."`
 }
 

@@ -98,7 +98,8 @@ func (st OpenFounding) Describe() string {
 	}
 	pairs = append(pairs,
 		[2]string{"executor", fmt.Sprintf("%s, key %x", f.Trust.Executor, []byte(f.Trust.ExecutorKey))},
-		[2]string{"pages", f.Trust.RelyingParty + ": " + strings.Join(f.Trust.Origins, ", ")},
+		[2]string{"site", f.Trust.RelyingParty + ": passkeys are bound to it for good"},
+		[2]string{"pages", strings.Join(f.Trust.Origins, ", ")},
 		[2]string{"policy", set},
 		[2]string{"budgets", fmt.Sprint(len(f.Budgets))},
 		[2]string{"limits", fmt.Sprintf("one person may end at most %d engagements and raise at most %d tiers an hour; one person may undo a measure within %d days", f.Trust.EndingsPerHour, f.Trust.RaisesPerHour, f.Trust.UndoWindow)},

@@ -93,6 +93,14 @@ func (s *Session) wholeSetting(ctx context.Context, p *Page, d deskClient, c act
 		}
 		if c.Of == actions.PartTrust {
 			says(p, wording.TrustBefore(now.Trust, *c.Trust))
+			if c.Trust.RelyingParty == now.Trust.RelyingParty {
+				return nil
+			}
+			losing, keyless, err := s.passkeys(ctx, d)
+			if err != nil {
+				return err
+			}
+			says(p, wording.LosePasskeys(now.Trust, *c.Trust, losing, keyless))
 			return nil
 		}
 		if !sums && sameBudgets(now.Budgets, c.Budgets) {

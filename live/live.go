@@ -203,6 +203,7 @@ func (s *stream) run(ctx context.Context, closing <-chan struct{}) {
 		holding := s.holding()
 		moment, out, ok = s.take(ctx, nil)
 		switch {
+		case !ok:
 		case beats && holding:
 			out = s.release(out, moment)
 		case beats:

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
@@ -45,6 +46,37 @@ func orNothingChanges(lines []string) []string {
 // TrustBefore says which of the machines and limits that the desk trusts change.
 func TrustBefore(old, fresh actions.Trust) []string {
 	return differing("What changes of what the desk trusts:", trustFacts(old), trustFacts(fresh))
+}
+
+// mostNames bounds the people whom a sentence names.
+const mostNames = 200
+
+// LosePasskeys says who loses passkeys by a change of the desk's site: losing are all of them,
+// keyless those who have no other key. It says nothing if the site stays.
+func LosePasskeys(old, fresh actions.Trust, losing, keyless []workforce.WorkerID) []string {
+	if old.RelyingParty == fresh.RelyingParty {
+		return nil
+	}
+	what := fmt.Sprintf("%s: passkeys are bound to the site %s, and the site becomes %s. They count for nothing from then on, also if the older site comes back.",
+		Plural(len(losing), "person loses a passkey", "people lose their passkeys"), cmp.Or(old.RelyingParty, "none"), cmp.Or(fresh.RelyingParty, "none"))
+	switch n := len(keyless); {
+	case len(losing) == 0:
+		return []string{what}
+	case n == 0:
+		return []string{what, "Each of them has another key."}
+	case n > mostNames:
+		return []string{what, fmt.Sprintf("%s without any key then: %s, and %d more.", Plural(n, "person is", "people are"), strings.Join(texts(keyless[:mostNames]), ", "), n-mostNames)}
+	default:
+		return []string{what, fmt.Sprintf("%s without any key then: %s.", Plural(n, "person is", "people are"), Joined(keyless))}
+	}
+}
+
+func texts(ws []workforce.WorkerID) []string {
+	all := make([]string, len(ws))
+	for i, w := range ws {
+		all[i] = string(w)
+	}
+	return all
 }
 
 // differing lists the entries in which two lists of the same facts differ.

@@ -40,8 +40,8 @@ type initOpen struct {
 	Origin      string   `help:"Origin of the ledger: a name of yours that is never used again, such as desk.example.com/ledger."`
 	Executor    string   `default:"executor" help:"What the executor is called."`
 	ExecutorKey string   `placeholder:"FILE.public" help:"Public half of the key of an executor on another machine. Left out: a key is made here."`
-	Site        string   `default:"localhost" help:"Where people will sign in browsers: the relying party of passkeys."`
-	Page        []string `default:"http://localhost:7400" help:"Addresses of pages on which passkeys may sign."`
+	Site        string   `placeholder:"DOMAIN" help:"The site to which passkeys are bound for good, such as example.com. Left out with --page: localhost, for trying on one machine."`
+	Page        []string `placeholder:"ORIGIN" help:"A page on which passkeys may sign, such as https://desk.example.com; once for each. Left out: https://DOMAIN; for localhost http://localhost:7400."`
 	Policy      string   `placeholder:"FOLDER" help:"The whole first policy set. Left out: the built-in one."`
 	Formats     int64    `default:"0" placeholder:"1" help:"For trying the switch of an older desk: found this one in the formats 1. Only with --try."`
 	Try         bool     `help:"For trying only: make every key here and close at once. Whoever reads this folder is then every officer."`
@@ -53,10 +53,41 @@ func (c *initOpen) Help() string {
 		"  2. each officer, on a machine of their own:  countersign key make my.key --worker ada --hardware\n" +
 		"  3. each in turn:  countersign init sign founding.json --officer ada --key my.key     (hand the file on; go round twice)\n" +
 		"  4. here:          countersign init close founding.json --dir DIR     (the copy that came back)\n\n" +
-		"Give --site and --page if people will sign with passkeys in browsers: they are signed with the founding. Without them they are for trying on one machine.\n\n" +
+		"Give --site and --page if people will sign with passkeys in browsers: they are signed with the founding. Without them they are for trying on one machine. " +
+		siteIsFixed + " Take the registrable domain of the pages (example.com for https://desk.example.com), unless strangers have pages under it. " +
+		"It is no IP address; each page's host is the site or a subdomain of it; pages are of https, but for http://localhost. " +
+		"Pages are changed later by several people (countersign site propose).\n\n" +
 		"With two officers the desk works under one rule: no policy may need more than two people. Everything that would " +
 		"need two countersigners then needs one. Both are indispensable: where one is lost, nobody can thaw, admit or enrol any more. " +
 		"With three officers the desk goes on without each of them."
+}
+
+// siteIsFixed says what the choice of the site means.
+const siteIsFixed = "The site is fixed: browsers bind every passkey to it (WebAuthn calls it the RP id), and with another site everybody needs a new passkey."
+
+// site fills in the site and the pages, and refuses those with which passkeys would not work.
+func (c *initOpen) site() error {
+	switch {
+	case c.Site == "" && len(c.Page) == 0:
+		c.Site, c.Page = actions.Localhost, []string{"http://localhost:7400"}
+	case c.Site == actions.Localhost && len(c.Page) == 0:
+		c.Page = []string{"http://localhost:7400"}
+	case len(c.Page) == 0:
+		c.Page = []string{"https://" + c.Site}
+	}
+	return actions.CheckSite(c.Site, c.Page)
+}
+
+// aboutSite says what the chosen site means, and which other one there would be.
+func (c *initOpen) aboutSite() string {
+	if c.Site == actions.Localhost {
+		return "The site of passkeys is localhost: people sign in browsers on this machine only. Found a desk for others with --site and --page; no site is changed later without new passkeys."
+	}
+	text := fmt.Sprintf("The site of passkeys is %s, for pages on %s. %s", c.Site, strings.Join(c.Page, ", "), siteIsFixed)
+	if wider := actions.SuggestSite(c.Page); wider != "" && wider != c.Site {
+		text += fmt.Sprintf(" If the desk may move within %s, found it with --site %s: pages of all its subdomains can be added then.", wider, wider)
+	}
+	return text
 }
 
 // opened is the answer of init open.
@@ -90,6 +121,9 @@ func (c *initOpen) Run(ctx context.Context, s *cli.Session) (err error) {
 		return fault.New(fault.Invalid, "no-origin", "Name the ledger: --origin desk.example.com/ledger.")
 	}
 	if err := ledger.CheckOrigin(c.Origin); err != nil {
+		return err
+	}
+	if err := c.site(); err != nil {
 		return err
 	}
 	officers, err := c.officers()
@@ -138,6 +172,7 @@ func (c *initOpen) Run(ctx context.Context, s *cli.Session) (err error) {
 	for _, o := range officers {
 		doc.Officers = append(doc.Officers, o.Worker)
 	}
+	s.Say("%s", c.aboutSite())
 	if len(officers) < fewest {
 		s.Say("Two officers: no policy here may need more than two people, so one countersignature is the most that any act can need. " +
 			"Both are indispensable: where one is lost, nobody can thaw, admit or enrol any more. " +

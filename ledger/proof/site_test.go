@@ -48,6 +48,16 @@ func TestAnotherSite(t *testing.T) {
 		t.Error("other pages took a passkey out of use")
 	}
 
+	session := w.StartSession("bob", actions.SessionP256)
+	under := func() error {
+		r := w.Under(session, w.Request("bob", actions.AccountLabel, prooftest.Account("acct/8"), actions.Standard))
+		_, err := w.State().Judge(w.Ask(r))
+		return err
+	}
+	if err := under(); err != nil {
+		t.Errorf("under a session of a live passkey: %v", err)
+	}
+
 	losing, keyless := w.State().LosePasskeys(w.Now())
 	if want := []workforce.WorkerID{"ann", "bob", "kim"}; !slices.Equal(losing, want) || len(keyless) != 0 {
 		t.Errorf("%v lose passkeys, and %v have no other key; all have file keys", losing, keyless)
@@ -61,6 +71,10 @@ func TestAnotherSite(t *testing.T) {
 	}
 	if losing, _ := s.LosePasskeys(w.Now()); len(losing) != 0 {
 		t.Errorf("%v would lose passkeys again", losing)
+	}
+
+	if err := under(); !fault.Is(err, "revoked-key") {
+		t.Errorf("under a session that a passkey of the older site certified: %v", err)
 	}
 
 	// Neither here nor there does the old passkey sign. Its holder has a file key as well, and
@@ -154,6 +168,10 @@ func TestAnotherSiteLocksNobodyOut(t *testing.T) {
 	err := try()
 	if !fault.Is(err, "nobody-left") || !strings.Contains(err.Error(), "3 people lose their passkeys, and 3 of them have no other key") {
 		t.Errorf("nobody is left with a key: %v", err)
+	}
+	r := w.RequestChange(actions.DeskChange, c, "ada")
+	if err := w.State().Moot(r.Action, r.Signed.Statement, w.Now()); !fault.Is(err, "nobody-left") {
+		t.Errorf("it may be drafted, and people sign in vain: %v", err)
 	}
 	// Other pages are the officers' affair as ever.
 	w.Change(actions.DeskChange, site(w, "desk.example.com", "https://desk.example.com", "https://b.desk.example.com"))
