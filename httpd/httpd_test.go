@@ -76,7 +76,7 @@ func (s *site) do(method, path string, headers ...string) *httptest.ResponseReco
 		if headers[i] == "Host" {
 			r.Host = headers[i+1]
 		} else {
-			r.Header.Set(headers[i], headers[i+1])
+			r.Header.Add(headers[i], headers[i+1])
 		}
 	}
 	w := httptest.NewRecorder()
