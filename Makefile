@@ -1,4 +1,5 @@
-# quick: nothing but Go. test: installs PostgreSQL, a PDS and Python's cryptography if they are missing.
+# quick: nothing but Go. test: installs PostgreSQL, a PDS, Python's cryptography,
+# Chromium and judges of pages if they are missing.
 .PHONY: demo replay-bluesky quick test race bench bench-casework bench-watch lint
 
 demo:
@@ -8,10 +9,10 @@ demo:
 replay-bluesky:
 	@test/replay.sh eleven-minutes
 
-# What needs a server or Python is left out, and said at the end.
+# What needs a server, Python or a browser is left out, and said at the end.
 quick:
 	go vet ./...
-	env -u COUNTERSIGN_POSTGRES -u COUNTERSIGN_PDS -u COUNTERSIGN_PYTHON -u COUNTERSIGN_REQUIRE go run ./test/suite .
+	env -u COUNTERSIGN_POSTGRES -u COUNTERSIGN_PDS -u COUNTERSIGN_PYTHON -u COUNTERSIGN_BROWSER -u COUNTERSIGN_WEBTOOLS -u COUNTERSIGN_REQUIRE go run ./test/suite .
 
 test:
 	@test/run.sh test

@@ -35,6 +35,7 @@ var house = map[string]room{
 	"sqldb":         {"", "knows nothing of the problem"},
 	"fault/problem": {"", "knows nothing of the problem: how a fault looks to HTTP, once for all who speak it"},
 	"jobs":          {"sqldb", "knows nothing of the problem"},
+	"news":          {"", "knows nothing of the problem but names: what changed, told to whoever looks at it"},
 	"alarm":         {"", "sends what it is given, also where the desk is dead; it knows neither what happened nor where addresses are kept"},
 
 	"platform":              {"", "pure: what a platform is, not how one is called"},
@@ -46,6 +47,7 @@ var house = map[string]room{
 	"ledger":                {"", "pure: a log knows nothing of what is logged"},
 	"ledger/entry":          {"actions workforce platform", "pure: what the desk enters, once, for those who write it and those who read it"},
 	"ledger/proof":          {"ledger ledger/entry policy actions workforce platform", "a verifier needs no network, no database and no private key"},
+	"passkey":               {"workforce", "pure: bytes of a browser in, a public key out; it knows neither who made it nor for what"},
 	"recount":               {"cases ledger ledger/entry ledger/proof actions", "pure: an outsider counts the day's work from documents and entries, without a desk"},
 	"link/v1":               {"ledger/proof actions platform", "wire types of the link, for both its sides; what is signed or entered is in ledger/proof"},
 	"exposure":              {"ledger/proof policy actions workforce platform", "pure: who could do what is a function of a state and an instant, for any past one as well"},
@@ -57,7 +59,7 @@ var house = map[string]room{
 	"platform/plaza":   {"platform", "a connector does I/O and decides nothing"},
 	"platform/bluesky": {"platform", "a connector does I/O and decides nothing"},
 	"plaza":            {"sqldb", "a platform knows nothing of Countersign"},
-	"store":            {"sqldb ledger incident cases actions workforce platform", "tables and queries; it decides nothing"},
+	"store":            {"news sqldb ledger incident cases actions workforce platform", "tables and queries; it decides nothing"},
 	"executor/journal": {"sqldb ledger ledger/proof actions workforce platform", "the executor's own database and no other"},
 	"executor":         {"executor/journal watch ledger link/v1 ledger/proof ledger/entry policy actions workforce platform", "must never reach the desk or its store: it checks everything itself"},
 	"watch":            {"actions platform", "pure: it says what a sight means; who looks and who restores is the executor's affair"},
@@ -69,11 +71,13 @@ var house = map[string]room{
 	"desk/acts":        {"cases desk/sets desk/incidents desk/inquiry desk/alarms desk/kernel store jobs alarm policy ledger link/v1 ledger/proof ledger/entry actions workforce platform", "what people ask to have done, and what came of it"},
 	"desk/casework":    {"alarm ledger/entry desk/acts desk/alarms desk/sets desk/kernel store jobs cases policy ledger link/v1 ledger/proof actions workforce platform", "what comes in, who works on it, and what they decide; acts carry out what is decided and do not know it"},
 	"desk/rolls":       {"desk/kernel store ledger ledger/proof", "puts documents into rolls and shows them; what they say is other rooms' affair"},
-	"desk":             {"cases desk/casework desk/acts desk/sets desk/rolls desk/incidents desk/inquiry desk/alarms desk/kernel store ledger link/v1 ledger/proof ledger/entry actions workforce platform", "the one write path and the door to its rooms; it must not know how it is reached, nor hold a platform's credential; alarms leave through it"},
+	"desk":             {"news cases desk/casework desk/acts desk/sets desk/rolls desk/incidents desk/inquiry desk/alarms desk/kernel store ledger link/v1 ledger/proof ledger/entry actions workforce platform", "the one write path and the door to its rooms; it must not know how it is reached, nor hold a platform's credential; alarms leave through it"},
 
 	"api/v1": {"fault/problem cases incident ledger link/v1 ledger/proof policy actions workforce platform", "wire types; signed documents are formats and are embedded as they are"},
 	"api":    {"fault/problem api/v1 httpd cases desk desk/casework desk/acts desk/alarms desk/incidents desk/inquiry desk/sets alarm exposure incident ledger link/v1 ledger/proof policy actions workforce platform", "a surface translates and decides nothing"},
-	"httpd":  {"fault/problem api/v1 desk", "the listener and the one error table; it knows no resource"},
+	"web":    {"fault/problem httpd live cases desk desk/casework actions workforce", "a page is rendered from what the desk's methods return; it changes nothing itself"},
+	"httpd":  {"fault/problem api/v1 desk actions", "the listener and the one error table; it knows no resource"},
+	"live":   {"news httpd desk", "says that something changed and never what; the desk decides who hears of it"},
 	"link":   {"fault/problem ledger link/v1 ledger/proof platform", "the one way between desk and executor"},
 	"client": {"fault/problem api/v1 incident ledger actions workforce", "an outsider's client; it must not pull in the server"},
 	"cli":    {"client api/v1 wording cases recount incident ledger link/v1 ledger/proof policy actions workforce platform platform/platformtest platform/plaza", "talks through client, verifies with proof; it must not open the desk's database"},
@@ -85,7 +89,7 @@ var house = map[string]room{
 }
 
 // helpers for tests; only tests import them.
-var forTests = []string{"workforce/workforcetest", "desk/desktest", "ledger/ledgertest", "ledger/proof/prooftest", "sqldb/sqldbtest", "store/storetest", "test/testenv", "executor/executortest", "test/suite", "test/system", "test/bench"}
+var forTests = []string{"workforce/workforcetest", "desk/desktest", "ledger/ledgertest", "ledger/proof/prooftest", "sqldb/sqldbtest", "store/storetest", "test/testenv", "executor/executortest", "test/suite", "test/system", "test/bench", "web/webtest"}
 
 // outside is which packages may import a module or a part of the standard
 // library that has one keeper.
@@ -100,7 +104,7 @@ var outside = []struct {
 	{"modernc.org/sqlite", "sqldb", "one package knows drivers"},
 	{"github.com/jackc/", "sqldb", "one package knows drivers"},
 	{"github.com/pressly/goose", "sqldb", "one package knows migrations"},
-	{"net/http", "fault/problem alarm api httpd link client cli plaza platform/plaza platform/bluesky platform/platformtest rehearsal cmd/countersign", "domain and write path are not a web server"},
+	{"net/http", "fault/problem alarm api httpd live web link client cli plaza platform/plaza platform/bluesky platform/platformtest rehearsal cmd/countersign", "domain and write path are not a web server"},
 	{"github.com/danielgtaylor/huma", "api", "one package knows the REST library"},
 	{"golang.org/x/crypto/ssh", "cli rehearsal", "one package keeps the keys of sessions, in a person's ssh-agent; the demo's people have an agent in its memory"},
 	{"github.com/alecthomas/kong", "cli", "one package knows the command line"},
@@ -109,9 +113,13 @@ var outside = []struct {
 	{"golang.org/x/image", "plaza cases", "a platform reads its pictures, and one package of ours bounds those that we copy"},
 	{"github.com/coder/websocket", "platform/bluesky", "one package knows the PDS's event stream"},
 	{"github.com/fxamacker/cbor", "platform/bluesky", "one package knows the PDS's event stream"},
+	{"github.com/go-webauthn/", "passkey", "one package reads what browsers say of a new passkey"},
+	{"github.com/sethvargo/go-diceware", "workforce", "one package knows the words of keys"},
 	{"github.com/standard-webhooks/", "alarm", "one package signs webhooks"},
+	{"github.com/a-h/templ", "web", "one package has the pages"},
 	{"github.com/prometheus/", "httpd", "one package counts for Prometheus"},
 	{"code.dny.dev/ssrf", "alarm", "one package connects to addresses of outsiders"},
+	{"github.com/chromedp/", "", "a browser is what tests drive"},
 	{"testing", "", "what tests need stays out of the product"},
 	{"log", "", "log/slog says what it logs"},
 }

@@ -2,6 +2,7 @@ package actions
 
 import (
 	"encoding/base64"
+	"strconv"
 	"time"
 
 	"countersign.dev/canonical"
@@ -30,10 +31,17 @@ type TokenAsk struct {
 	// key signs for this secret and no other. So a person who can only write the desk's
 	// database, or who saw the ask, has no token. An ask without it is refused.
 	Secret canonical.Digest `json:"secret,omitzero"`
+	// Session is the digest of the session whose key signs the ask, in the place of the
+	// person's own key: the token is a browser's cookie, and ends with the session.
+	Session canonical.Digest `json:"session,omitzero"`
 }
 
 // SecretPrefix lets scanners for leaked credentials know a token when they see one.
 const SecretPrefix = "csgn_"
+
+// BrowserSecretPrefix is that of a browser's cookie. It opens pages, and changes something only
+// together with a signature of the session's key (see BrowserProof).
+const BrowserSecretPrefix = "csgb_"
 
 // TokenSecret returns the secret of a token, made of 32 random bytes.
 func TokenSecret(random []byte) string {
@@ -52,4 +60,22 @@ func (t TokenAsk) Challenge() [32]byte {
 type SignedTokenAsk struct {
 	Ask       TokenAsk  `json:"ask"`
 	Signature Signature `json:"signature"`
+}
+
+// BrowserVersion is the first line of what a session's key signs with each write of a page.
+const BrowserVersion = "countersign/browser/v1"
+
+// BrowserProof is what shows that a write comes from the page that holds the session's key,
+// and not from somebody who took the cookie alone.
+type BrowserProof struct {
+	Method string
+	Target string // path and query, as they are sent
+	Token  string // identifier of the token whose page writes
+	At     int64  // microseconds since 1970, by the desk's clock as the page knows it
+	Body   canonical.Digest
+}
+
+// Challenge returns the 32 bytes that the session's key signs: SHA-256 over six lines.
+func (p BrowserProof) Challenge() [32]byte {
+	return canonical.Sum([]byte(BrowserVersion + "\n" + p.Method + "\n" + p.Target + "\n" + p.Token + "\n" + strconv.FormatInt(p.At, 10) + "\n" + p.Body.String()))
 }

@@ -8,6 +8,7 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/desk"
+	"countersign.dev/fault"
 	"countersign.dev/httpd"
 )
 
@@ -32,6 +33,13 @@ func (s *Server) authenticate(ctx huma.Context, next func(huma.Context)) {
 }
 
 func (s *Server) caller(ctx huma.Context) (desk.Caller, error) {
+	if httpd.HasCookie(ctx.Context()) {
+		if who, _ := ctx.Operation().Metadata[callersKey].(callers); who == forPrograms {
+			return desk.Caller{}, fault.New(fault.Forbidden, "bad-token", "This is for programs, and you are a person.")
+		}
+		b, err := httpd.BrowserOf(ctx.Context())
+		return b.Caller, err
+	}
 	secret, err := httpd.Bearer(ctx.Header("Authorization"))
 	if err != nil {
 		return desk.Caller{}, err

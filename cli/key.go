@@ -51,6 +51,7 @@ func (c *keyMake) Help() string {
 type madeKey struct {
 	File      string              `json:"file"`
 	Key       workforce.KeyID     `json:"key"`
+	Words     string              `json:"words"` // the key's fingerprint for reading aloud
 	Worker    workforce.WorkerID  `json:"worker"`
 	Public    workforce.PublicKey `json:"public"`
 	Enrolment string              `json:"enrolment"` // file; empty if none was written
@@ -74,14 +75,14 @@ func (c *keyMake) Run(ctx context.Context, s *Session) error {
 	if err := WriteFile(c.File+PublicSuffix, append(canonical.MustMarshal(k.PublicKey()), '\n'), 0o644); err != nil {
 		return err
 	}
-	doc := madeKey{File: c.File, Key: k.Key, Worker: k.Worker, Public: k.PublicKey()}
+	doc := madeKey{File: c.File, Key: k.Key, Words: k.Key.Words(), Worker: k.Worker, Public: k.PublicKey()}
 	if desk != "" {
 		if err := doc.enrolment(s, k, desk); err != nil {
 			return err
 		}
 	}
 	return s.Answer(doc, func(p *Page) {
-		p.Line("Made the key %s in %s.", doc.Key, doc.File)
+		p.Line("Made the key %s in %s. Its words: %s", doc.Key, doc.File, doc.Words)
 		if doc.Enrolment != "" {
 			doc.send(p)
 			return
@@ -104,6 +105,7 @@ func (m *madeKey) enrolment(s *Session, k KeyFile, desk string) error {
 func (m *madeKey) send(p *Page) {
 	p.Line("Send %s to an officer of the desk %s; it holds no secret. The key signs nothing until it is enrolled:", m.Enrolment, m.Desk)
 	p.Line("  countersign key enroll %s --reason WHY", m.Enrolment)
+	p.Line("The officer asks you for the words of your key: %s", m.Words)
 }
 
 // name returns the desk's name for an enrolment: the name that is given, else the one
@@ -171,7 +173,7 @@ func (c *keyEnrolment) Run(ctx context.Context, s *Session) error {
 	if desk == "" {
 		return fault.New(fault.Invalid, "no-desk", "Which desk? Give --url URL, COUNTERSIGN_URL, or a folder with client.json (--dir); or --desk with the full name that an officer reads off `countersign status`.")
 	}
-	doc := madeKey{File: c.File, Key: k.Key, Worker: k.Worker, Public: k.PublicKey()}
+	doc := madeKey{File: c.File, Key: k.Key, Words: k.Key.Words(), Worker: k.Worker, Public: k.PublicKey()}
 	if err := doc.enrolment(s, k, desk); err != nil {
 		return err
 	}
@@ -186,7 +188,7 @@ type keyEnroll struct {
 
 func (c *keyEnroll) Help() string {
 	return "The desk enrols nothing by itself: this signs a request, and other officers countersign it. " +
-		"Whoever countersigns vouches that the key is the worker's, and, if it says so, that it lives in hardware: ask the worker, by another way than the one the file came."
+		"Whoever countersigns vouches that the key is the worker's, and, if it says so, that it lives in hardware: ask the worker for the six words of the key, by another way than the one the file came."
 }
 
 func (c *keyEnroll) Run(ctx context.Context, s *Session) error {

@@ -43,6 +43,9 @@ type Config struct {
 	// Holders are the people who are declared to hold credentials, machines or keys with
 	// which they can act around the desk.
 	Holders kernel.Holders
+	// BrowserSecret is the key from which the secrets of cookies are made: 32 bytes, the same at
+	// every node of the desk.
+	BrowserSecret []byte
 	// Casework says how cases are worked on.
 	Casework casework.Config
 	// ExposureEvery is the time between two checks whether exposure got worse. Each change
@@ -69,6 +72,7 @@ type Desk struct {
 	kernel        *kernel.Kernel
 	tokens        tokens
 	programTokens programTokens
+	browserKey    []byte
 }
 
 // Unexported names for the rooms, so that Desk shows their methods but not the rooms.

@@ -27,6 +27,9 @@ func Open(ctx context.Context, c Config) (*Desk, error) {
 	if len(c.Casework.OwnSecret) < cases.MinOwnSecret {
 		return nil, fmt.Errorf("the secret under which the desk keeps accounts has %d bytes; it needs %d", len(c.Casework.OwnSecret), cases.MinOwnSecret)
 	}
+	if len(c.BrowserSecret) < 32 {
+		return nil, fmt.Errorf("the secret from which cookies are made has %d bytes; it needs 32", len(c.BrowserSecret))
+	}
 	k, err := kernel.New(ctx, kernel.Config{Store: c.Store, Log: c.Log, Executor: c.Executor, Root: c.Root, Now: c.Now, Rand: c.Rand, Logger: c.Logger, Holders: c.Holders, Step: c.Step})
 	if err != nil {
 		return nil, err
@@ -39,7 +42,7 @@ func Open(ctx context.Context, c Config) (*Desk, error) {
 	q := inquiry.New(k, a, c.ExposureEvery)
 	x := sets.New(k)
 	act := acts.New(k, i, q, a, x)
-	return &Desk{rollsRoom: rolls.New(k, cmp.Or(c.RollEvery, rolls.DefaultEvery), cases.FieldReporter), actsRoom: act, setsRoom: x, incidentsRoom: i, inquiryRoom: q, alarmsRoom: a, caseworkRoom: casework.New(k, act, x, a, c.Casework), kernel: k}, nil
+	return &Desk{rollsRoom: rolls.New(k, cmp.Or(c.RollEvery, rolls.DefaultEvery), cases.FieldReporter), actsRoom: act, setsRoom: x, incidentsRoom: i, inquiryRoom: q, alarmsRoom: a, caseworkRoom: casework.New(k, act, x, a, c.Casework), kernel: k, browserKey: c.BrowserSecret}, nil
 }
 
 // Found enters the closed founding statement as entry 0.
@@ -80,6 +83,11 @@ func (d *Desk) Run(ctx context.Context) error {
 	running.Go(func() { d.actsRoom.Run(ctx) })
 	running.Go(func() { d.caseworkRoom.Run(ctx) })
 	running.Go(func() { d.rollsRoom.Run(ctx) })
+	running.Go(func() {
+		d.kernel.Store.Hear(ctx, func(err error) {
+			d.kernel.Logger.WarnContext(ctx, "the changes of other nodes are not heard; it will be tried again", "error", err)
+		})
+	})
 	err := d.kernel.Run(ctx)
 	running.Wait()
 	d.kernel.Stop(ctx)

@@ -67,6 +67,8 @@ func provesKey(s *proof.State, signed actions.SignedTokenAsk, now canonical.Time
 	switch {
 	case a.V != actions.TokenVersion || a.Log != s.LogName() || len(a.Nonce) != 32 || len(a.Name) > 100:
 		return badAsk("This is not a request for a token of this desk.")
+	case !a.Session.IsZero():
+		return badAsk("A browser's request for a token comes with its session, at the desk's sign-in page.")
 	case a.Secret.IsZero():
 		return badAsk("The request for a token does not say which secret it is for; update the program that asks.")
 	case now.Before(a.NotBefore.Add(-time.Minute)) || now.After(a.NotBefore.Add(time.Minute)):
@@ -110,6 +112,21 @@ const mostTokens = 50_000
 // rests reports whether a token's row says the same as its signed ask. Somebody who can
 // only write the database cannot sign an ask.
 func (k *tokens) rests(s *proof.State, t store.Token) bool {
+	key, ok := s.People.Key(t.Key)
+	return ok && key.Worker == t.Worker && k.restsBy(s, t, canonical.Digest{}, func(a actions.SignedTokenAsk) error {
+		return proof.VerifySignature(key.PublicKey, a.Ask.Challenge(), a.Signature, s.Sites())
+	})
+}
+
+// restsOn is rests for the token of a session, whose key signed the ask.
+func (k *tokens) restsOn(s *proof.State, t store.Token, session actions.SignedSession) bool {
+	return k.restsBy(s, t, session.Session.Digest(), func(a actions.SignedTokenAsk) error {
+		return proof.VerifySession(session.Session.SessionKey, a.Ask.Challenge(), a.Signature)
+	})
+}
+
+// restsBy compares a row with its ask, which names a session or none.
+func (k *tokens) restsBy(s *proof.State, t store.Token, session canonical.Digest, verify func(actions.SignedTokenAsk) error) bool {
 	hash := [sha256.Size]byte(t.Hash)
 	ask := canonical.Sum(t.Ask)
 	k.mu.Lock()
@@ -120,18 +137,15 @@ func (k *tokens) rests(s *proof.State, t store.Token) bool {
 		return false
 	}
 	a := signed.Ask
-	key, ok := s.People.Key(a.Key)
 	switch {
-	case a.V != actions.TokenVersion || a.Log != s.LogName() || a.Secret != canonical.Digest(hash):
+	case a.V != actions.TokenVersion || a.Log != s.LogName() || a.Secret != canonical.Digest(hash) || a.Session != session:
 		return false
 	case a.Worker != t.Worker || a.Key != t.Key || !a.Expires.Equal(t.Expires.Time) || a.Expires.Sub(a.NotBefore.Time) > actions.TokenLife:
-		return false
-	case !ok || key.Worker != a.Worker:
 		return false
 	case known:
 		return true
 	}
-	if proof.VerifySignature(key.PublicKey, a.Challenge(), signed.Signature, s.Sites()) != nil {
+	if verify(signed) != nil {
 		return false
 	}
 	k.mu.Lock()
@@ -172,13 +186,26 @@ func (d *Desk) Authenticate(ctx context.Context, secret string) (kernel.Caller, 
 	if err != nil {
 		return kernel.Caller{}, err
 	}
-	if k, ok := s.People.Key(t.Key); !ok || k.Worker != t.Worker || !k.Live(now) || !d.tokens.rests(s, t) {
+	switch err := d.tokenHolds(s, t, now); {
+	case fault.Is(err, "bad-token"):
 		return kernel.Caller{}, d.kernel.Strange(no)
-	}
-	if st := s.People.Standing(t.Worker, now); !st.Engaged {
-		return kernel.Caller{}, fault.New(fault.Unauthenticated, "engagement-ended", "%s is not at this desk any more: %s.", t.Worker, st.Why)
+	case err != nil:
+		return kernel.Caller{}, err
 	}
 	return kernel.Caller{Worker: t.Worker, Token: t.ID}, nil
+}
+
+// tokenHolds returns the refusal of a token that does not hold any more: it is revoked or over, its
+// key is not live, its row does not say what was signed, or its worker is not engaged.
+func (d *Desk) tokenHolds(s *proof.State, t store.Token, now time.Time) error {
+	k, ok := s.People.Key(t.Key)
+	if !t.Revoked.IsZero() || !now.Before(t.Expires.Time) || !ok || k.Worker != t.Worker || !k.Live(now) || !d.tokens.rests(s, t) {
+		return fault.New(fault.Unauthenticated, "bad-token", "The token is revoked or over. Sign in again.")
+	}
+	if st := s.People.Standing(t.Worker, now); !st.Engaged {
+		return fault.New(fault.Unauthenticated, "engagement-ended", "%s is not at this desk any more: %s.", t.Worker, st.Why)
+	}
+	return nil
 }
 
 // RevokeToken ends one of the caller's tokens. Officers, workers on call and leads above its

@@ -43,6 +43,8 @@ const (
 type Config struct {
 	Desk *desk.Desk
 	API  http.Handler // everything under /api/
+	// Web has the pages for people, with everything that these load. Nil: there are none.
+	Web http.Handler
 	// Publish serves checkpoint and tiles to anybody; else they need a token.
 	Publish bool
 	// Hosts are further names for the desk in Host headers, without port. On a loopback
@@ -131,9 +133,9 @@ func (c complaints) Handle(ctx context.Context, r slog.Record) error {
 // routes has every route but those of the API.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/api/", s.config.API)
+	mux.Handle("/api/", s.pages(s.config.API))
 	mux.Handle("/ledger/", s.ledgerMux())
-	mux.Handle("/", s.browserMux())
+	mux.Handle("/", s.pages(s.browserMux()))
 	return mux
 }
 

@@ -32,11 +32,18 @@ func (s *Server) browserMux() http.Handler {
 		})
 		mux.HandleFunc(pattern, MethodNotAllowed(http.MethodGet))
 	}
-	get("/{$}", s.front)
+	if s.config.Web == nil {
+		get("/{$}", s.front)
+	} else {
+		mux.Handle("/", s.config.Web)
+	}
+	get("/about", s.front)
 	get("/page.css", s.style)
 	get("/healthz", s.health)
 	get("/metrics", s.metrics)
-	mux.HandleFunc("/", NotFound)
+	if s.config.Web == nil {
+		mux.HandleFunc("/", NotFound)
+	}
 	guard := http.NewCrossOriginProtection()
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		Fail(w, r, fault.New(fault.Forbidden, "cross-origin", "This was sent by a page of another site."))

@@ -230,3 +230,60 @@ func queue(batch *pgx.Batch, s Statement) (err error) {
 	batch.Queue(s.SQL, args...)
 	return nil
 }
+
+// quiet is how long a listening connection may be silent before it is tried: a peer that is gone
+// without a word is noticed then. probe is how long it has for an answer.
+const (
+	quiet = 5 * time.Second
+	probe = 5 * time.Second
+)
+
+func (p postgresSource) openTeller() (*sql.DB, error) {
+	c := p.config.Copy()
+	// What is told is not durable, so that nobody waits for a disk.
+	c.RuntimeParams["synchronous_commit"] = "off"
+	db := stdlib.OpenDB(*c)
+	db.SetMaxOpenConns(1)
+	return db, nil
+}
+
+func (p postgresSource) listen(ctx context.Context, ready func(), heard func(string)) (shared bool, err error) {
+	conn, err := pgx.ConnectConfig(ctx, p.config.Copy())
+	if err != nil {
+		return true, translate(err)
+	}
+	defer func() {
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		err = cmp.Or(err, conn.Close(last))
+	}()
+	var channel string
+	if err := conn.QueryRow(ctx, "select "+tellChannel).Scan(&channel); err != nil {
+		return true, translate(err)
+	}
+	if _, err := conn.Exec(ctx, "listen "+pgx.Identifier{channel}.Sanitize()); err != nil {
+		return true, translate(err)
+	}
+	ready()
+	for {
+		wait, cancel := context.WithTimeout(ctx, quiet)
+		n, err := conn.WaitForNotification(wait)
+		cancel()
+		switch {
+		case err == nil:
+			heard(n.Payload)
+		case ctx.Err() != nil:
+			return true, ctx.Err()
+		case wait.Err() == nil:
+			return true, translate(err)
+		default:
+			try, cancel := context.WithTimeout(ctx, probe)
+			err := conn.Ping(try)
+			cancel()
+			if err != nil {
+				return true, translate(err)
+			}
+			heard("")
+		}
+	}
+}

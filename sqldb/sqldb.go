@@ -80,6 +80,10 @@ type Options struct {
 	// its error stops Open. found is nil if there is no database yet, which only SQLite
 	// would make. Nil: no check is made.
 	Before func(found *Tx) error
+	// Told gets the lines that the changes of a commit of this process told, in order and each
+	// once, after the commit and before anybody is answered. It returns at once and does not use
+	// the database. Nil: nobody listens.
+	Told func(lines []string)
 	// Now is the clock; nil: the machine's.
 	Now func() time.Time
 }
@@ -97,6 +101,8 @@ type DB struct {
 	// by readers who wait for one, none would ever go on.
 	reading chan struct{}
 	writer  *writer
+	told    func([]string)
+	teller  *teller // nil: no other process uses the database
 
 	listening sync.Mutex
 	listeners map[string]map[chan struct{}]bool
@@ -120,6 +126,14 @@ type source interface {
 	hold(ctx context.Context, db *sql.DB) error
 	// exclude keeps other processes from migrating until release is called.
 	exclude(ctx context.Context, db *sql.DB) (release func() error, err error)
+	// openTeller returns a pool of one connection, which tells and does nothing else. It is for
+	// databases that several processes use.
+	openTeller() (*sql.DB, error)
+	// listen calls ready once all that is told from then on is heard, and then heard with each
+	// of the messages, until ctx ends or the connection breaks. In silence it calls heard with an
+	// empty message now and then. shared is false if no other process can tell anything; then
+	// it returns at once.
+	listen(ctx context.Context, ready func(), heard func(message string)) (shared bool, err error)
 	// link makes conn the writer's.
 	link(conn *sql.Conn) (*link, error)
 }
@@ -131,7 +145,7 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{dialect: src.dialect(), now: o.Now, source: src, listeners: map[string]map[chan struct{}]bool{}}
+	db := &DB{dialect: src.dialect(), now: o.Now, source: src, told: o.Told, listeners: map[string]map[chan struct{}]bool{}}
 	if db.now == nil {
 		db.now = time.Now
 	}
@@ -165,6 +179,13 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	if db.dialect == SQLite {
 		db.cached = newStatementCache(db.readers.PrepareContext)
 		db.reading = make(chan struct{}, sqliteReaders-1)
+	}
+	if db.dialect == PostgreSQL {
+		telling, err := src.openTeller()
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("open %s database for telling: %w", db.dialect, err), db.readers.Close(), pool.Close())
+		}
+		db.teller = startTeller(telling)
 	}
 	db.writer = startWriter(db, pool, o)
 	return db, nil
@@ -230,6 +251,9 @@ func Name(url string) string {
 // Close runs the waiting changes, refuses later ones and closes the database.
 func (db *DB) Close() error {
 	db.writer.drain()
+	if db.teller != nil {
+		db.teller.close()
+	}
 	if db.cached != nil {
 		db.cached.close()
 	}

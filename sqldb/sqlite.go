@@ -202,3 +202,9 @@ func (sqliteSource) link(conn *sql.Conn) (*link, error) {
 	}
 	return l, err
 }
+
+func (sqliteSource) listen(context.Context, func(), func(string)) (shared bool, err error) {
+	return false, nil // one process has the file
+}
+
+func (sqliteSource) openTeller() (*sql.DB, error) { return nil, errors.ErrUnsupported }

@@ -35,6 +35,7 @@ type Tx struct {
 	earlier  []any // attached by the earlier changes of the batch
 	attached []any
 	signals  []string
+	told     []string
 }
 
 // Tables returns the names of all tables.
@@ -206,6 +207,10 @@ func (tx *Tx) Attached() []any {
 
 // Signal wakes the listeners of the name (see Listen) once the change is committed.
 func (tx *Tx) Signal(name string) { tx.signals = append(tx.signals, name) }
+
+// Tell has a short line of text told to all processes that use the database, this one included,
+// once the change is committed; see Options.Told and DB.Hear. The line has no line feed.
+func (tx *Tx) Tell(line string) { tx.told = append(tx.told, line) }
 
 // usable says whether a statement can run, and makes ready for the first one.
 func (tx *Tx) usable() error {

@@ -38,6 +38,7 @@ type change struct {
 	err      error
 	attached []any
 	signals  []string
+	told     []string
 	unsent   []unsent // left for Finish to send with its first statement
 
 	// Over all runs:
@@ -239,7 +240,7 @@ func (w *writer) attempt(batch []*change) (repeat []*change) {
 		case !w.alive():
 			return w.broken(batch, c, err)
 		case err == nil:
-			c.attached, c.signals, c.unsent = tx.attached, tx.signals, tx.unsent
+			c.attached, c.signals, c.told, c.unsent = tx.attached, tx.signals, tx.told, tx.unsent
 			attached = append(attached, tx.attached...)
 			kept = append(kept, c)
 		case isAgain(err) && c.tries < again:
@@ -265,10 +266,12 @@ func (w *writer) attempt(batch []*change) (repeat []*change) {
 		}
 		return w.unfinished(batch, err)
 	}
+	told := toldBy(kept)
 	if err := w.link.commit(); err != nil {
 		how := w.link.settle(err)
 		w.rollback()
 		if how == unknown {
+			w.db.tell(told) // perhaps it was made
 			for _, c := range kept {
 				c.err = fmt.Errorf("commit: %w: %w", ErrUnknown, err)
 			}
@@ -287,6 +290,7 @@ func (w *writer) attempt(batch []*change) (repeat []*change) {
 		signals = append(signals, c.signals...)
 	}
 	w.db.signal(signals)
+	w.db.tell(told)
 	for _, c := range kept {
 		c.done <- nil
 	}

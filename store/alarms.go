@@ -7,6 +7,7 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/ledger"
+	"countersign.dev/news"
 	"countersign.dev/sqldb"
 )
 
@@ -39,6 +40,7 @@ type Alarm struct {
 // InsertAlarm stores an alarm, which learns the place of the entry that the same
 // change records for it.
 func (tx *Tx) InsertAlarm(a Alarm, entry *Appended) {
+	tx.tell(news.Alarms, "", 0)
 	tx.Later(sqldb.Statement{SQL: `insert into alarm (id, entry, kind, severity, text, incident, request, platform, subject, tier, at)
 		values ($1, -1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 		Args: []any{a.ID, a.Kind, string(a.Severity), a.Text, a.Incident, a.Request, a.Platform, a.Subject, string(a.Tier), a.At.Micro()}}, nil)

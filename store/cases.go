@@ -9,6 +9,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/cases"
 	"countersign.dev/fault"
+	"countersign.dev/news"
 	"countersign.dev/sqldb"
 	"countersign.dev/workforce"
 )
@@ -112,6 +113,9 @@ func (tx *Tx) InsertCases(all []cases.Case) {
 		rows[i] = caseArgs(c)
 	}
 	tx.insertLater(`insert into case_file (`+caseColumns+`) values `, rows)
+	for _, c := range all {
+		tx.tellOpened(c)
+	}
 }
 
 // InsertCase is InsertCases for one.
@@ -137,6 +141,7 @@ func (tx *Tx) SaveCase(c cases.Case) {
 	if known {
 		tx.lockedCase(c)
 	}
+	tx.tellCase(before, c)
 	tx.Later(sqldb.Statement{SQL: `update case_file set ` + set[2:] + ` where id = $1`, Args: some}, func(n int64) error {
 		if n != 1 {
 			return tampered("The case %s is gone from the database.", c.ID)
@@ -159,6 +164,7 @@ func same(a, b any) bool {
 // CountReport stores the counters of a case that a report has joined without changing
 // anything else in it.
 func (tx *Tx) CountReport(c cases.Case) {
+	tx.tell(news.Case, c.ID, c.Version)
 	if before, known := tx.locked[c.ID]; known {
 		before.Reports, before.Reporters, before.Updated = c.Reports, c.Reporters, c.Updated
 		tx.lockedCase(before)
@@ -413,6 +419,13 @@ func (tx *Tx) LeftClaim(id string, number int64, now canonical.Time) (bool, erro
 	return len(left) > 0, err
 }
 
+// CarryClaims lets the live claims that were made under a token stand under another one of the
+// same worker.
+func (tx *Tx) CarryClaims(from, to string) error {
+	_, err := tx.Exec(`update case_claim set token = $2 where token = $1 and ended = 0`, from, to)
+	return err
+}
+
 // HadClaim reports whether a worker has or had a claim of a case.
 func (tx *Tx) HadClaim(id string, w workforce.WorkerID) (bool, error) {
 	var n int64
@@ -467,6 +480,7 @@ type CaseDraft struct {
 
 // KeepDraft stores a worker's draft on a case; an empty one is deleted.
 func (tx *Tx) KeepDraft(d CaseDraft) {
+	tx.tell(news.Work, string(d.Worker), 0)
 	if len(d.Body) == 0 {
 		tx.Later(sqldb.Statement{SQL: `delete from case_draft where case_id = $1 and worker = $2`, Args: []any{d.Case, string(d.Worker)}}, nil)
 		return
@@ -537,6 +551,7 @@ func (tx *Tx) CaseReports(after string, limit int) ([]CaseReports, error) {
 // out. If somebody reported in it since, or its evidence is on a hash list since, which the
 // decision could not know, it waits again. Nothing changes otherwise.
 func (tx *Tx) CloseCase(id string, now canonical.Time) {
+	tx.tellClosed(id)
 	delete(tx.locked, id) // what stands in its row afterwards is not known here
 	const newest = `(select d.id from case_decision d where d.case_id = $1 order by d.version desc limit 1)`
 	tx.Later(sqldb.Statement{SQL: `update case_file set version = version + 1, updated = $2, state = case when ` + unknownThen + ` then 'waiting' else 'closed' end

@@ -8,6 +8,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/cases"
 	"countersign.dev/fault"
+	"countersign.dev/news"
 	"countersign.dev/platform"
 	"countersign.dev/sqldb"
 	"countersign.dev/workforce"
@@ -168,6 +169,7 @@ func (tx *Tx) ReadEvidence(id string, read canonical.Digest) {
 
 // FinishEvidence ends the copying of an evidence that the same change has read with its lock.
 func (tx *Tx) FinishEvidence(e Evidence) {
+	tx.tell(news.Case, e.Case, 0)
 	tx.Later(sqldb.Statement{SQL: `update evidence set state = $2, document = $3, content = $4, thread = $5, matched = $6, why = $7, copied = $8 where id = $1 and state = 'pending'`,
 		Args: []any{e.ID, string(e.State), digestText(e.Document), digestText(e.Content), digestText(e.Thread), e.Matched, e.Why, e.Copied.Micro()}}, func(n int64) error {
 		if n != 1 {

@@ -15,6 +15,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
+	"countersign.dev/news"
 	"countersign.dev/sqldb"
 	"countersign.dev/workforce"
 )
@@ -63,6 +64,9 @@ func (tx *Tx) Append(d ledger.Draft) *Appended {
 	r := &Appended{draft: d}
 	tx.Attach(r)
 	tx.Signal(LedgerSignal)
+	if d.Class == ledger.Governance {
+		tx.tell(news.Chain, "", d.Expect+1)
+	}
 	return r
 }
 

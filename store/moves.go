@@ -7,6 +7,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/cases"
 	"countersign.dev/fault"
+	"countersign.dev/news"
 	"countersign.dev/sqldb"
 	"countersign.dev/workforce"
 )
@@ -253,6 +254,7 @@ type CaseNote struct {
 
 // AddNote stores a note on a case that the change has locked, with the next number.
 func (tx *Tx) AddNote(n CaseNote) error {
+	tx.tell(news.Case, n.Case, 0)
 	var last int64
 	err := tx.QueryRow(`select n from case_note where case_id = $1 order by n desc limit 1`, n.Case).Scan(&last)
 	if err != nil && !sqldb.IsNotFound(err) {

@@ -92,6 +92,7 @@ func (s *Store) RequestNow(ctx context.Context, id string) (r Request, next int6
 // InsertRequest stores a new request. If its identifier is not new, the change
 // fails with the fault "request-exists".
 func (tx *Tx) InsertRequest(r Request) {
+	tx.tellRequest(r)
 	a := r.Action
 	tx.Later(sqldb.Statement{SQL: `insert into request (id, version, status, kind, platform, subject, requester, mark, action, signed, signers, declined,
 			need, missing, created, updated, expires, outcome, outcome_text, executed, reversed_by, core, evidence, entry, session)
@@ -113,6 +114,7 @@ func (tx *Tx) InsertRequest(r Request) {
 // that was read. After somebody else's change in between, this one fails with
 // the fault "version-moved".
 func (tx *Tx) SaveRequest(r Request) {
+	tx.tellRequest(r)
 	tx.Later(sqldb.Statement{SQL: `update request set version = $2, status = $3, signers = $4, declined = $5, need = $6, missing = $7, updated = $8,
 			outcome = $9, outcome_text = $10, executed = $11, reversed_by = $12, core = $13, evidence = $14, entry = $15
 		where id = $1 and version = $2 - 1`, Args: []any{

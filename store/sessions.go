@@ -4,6 +4,7 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
+	"countersign.dev/news"
 	"countersign.dev/sqldb"
 	"countersign.dev/workforce"
 )
@@ -65,6 +66,9 @@ func (tx *Tx) InsertSession(s actions.SignedSession, now canonical.Time) (ended 
 	}
 	if ended, err = sqldb.All(tx.Tx, scanSession, `select `+sessionColumns+` from session where key_id = $1 and ended = 0 and expires > $2`, string(c.Key), now.Micro()); err != nil {
 		return nil, err
+	}
+	for _, old := range ended {
+		tx.tell(news.Session, old.Signed.Session.Digest().String(), 0)
 	}
 	if _, err = tx.Exec(`update session set ended = $2 where key_id = $1 and ended = 0 and expires > $2`, string(c.Key), now.Micro()); err != nil {
 		return nil, err

@@ -23,6 +23,7 @@ import (
 	"countersign.dev/cases"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
+	"countersign.dev/news"
 	"countersign.dev/sqldb"
 )
 
@@ -42,6 +43,7 @@ type Store struct {
 	guard    Guard
 	recent   recent
 	recorded atomic.Int64 // documents that were committed
+	hub      *news.Hub
 }
 
 // Guard sees the entries of a batch before they are committed; its error stops
@@ -66,12 +68,12 @@ type Options struct {
 // database without a ledger gets an empty one, signed; one whose head was not
 // signed by the log's key, which verifier checks, is refused.
 func Open(ctx context.Context, url string, log *ledger.Log, verifier note.Verifier, o Options) (*Store, error) {
-	s := &Store{log: log, verifier: verifier}
+	s := &Store{log: log, verifier: verifier, hub: news.New()}
 	files, err := migrationFiles()
 	if err != nil {
 		return nil, err
 	}
-	s.db, err = sqldb.Open(ctx, url, sqldb.Options{Migrations: files, Line: line, Finish: s.finish, Hold: holdHead, Now: o.Now,
+	s.db, err = sqldb.Open(ctx, url, sqldb.Options{Migrations: files, Line: line, Finish: s.finish, Hold: holdHead, Told: s.told, Now: o.Now,
 		Before: func(found *sqldb.Tx) error { return belongs(found, sqldb.Name(url), o.Root) }})
 	if err != nil {
 		return nil, fmt.Errorf("open the desk's database: %w", err)
@@ -86,7 +88,7 @@ func Open(ctx context.Context, url string, log *ledger.Log, verifier note.Verifi
 // OpenCopy opens a copy of a desk's database to read and audit it. It changes nothing in
 // it, not even its tables.
 func OpenCopy(ctx context.Context, url string, verifier note.Verifier, root canonical.Digest) (*Store, error) {
-	s := &Store{log: &ledger.Log{Origin: verifier.Name()}, verifier: verifier}
+	s := &Store{log: &ledger.Log{Origin: verifier.Name()}, verifier: verifier, hub: news.New()}
 	var err error
 	s.db, err = sqldb.Open(ctx, url, sqldb.Options{Before: func(found *sqldb.Tx) error { return belongs(found, sqldb.Name(url), root) }})
 	if err != nil {

@@ -3,6 +3,7 @@ package store
 import (
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
+	"countersign.dev/news"
 	"countersign.dev/sqldb"
 	"countersign.dev/workforce"
 )
@@ -71,6 +72,7 @@ func (tx *Tx) InsertToken(t Token) error {
 
 // RevokeToken ends a token; ending it twice changes nothing.
 func (tx *Tx) RevokeToken(id string, now canonical.Time) error {
+	tx.tell(news.Session, id, 0)
 	_, err := tx.Exec(`update token set revoked = $2 where id = $1 and revoked = 0`, id, now.Micro())
 	return err
 }

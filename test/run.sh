@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs tests against real servers: run.sh test | race | bench | bench-casework
 # Installs what is missing beside building, starts a PostgreSQL cluster of its own,
-# demands that PostgreSQL, the PDS and Python are there, and ends what it started however
+# demands that PostgreSQL, the PDS, Python and Chromium are there, and ends what it started however
 # it ends itself. The last line is the counts.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -44,7 +44,7 @@ phase() { # NAME COMMAND…
 
 install_beside_build() {
 	say "install, beside build"
-	if [ "$(id -u)" != 0 ] && ! { compgen -G '/usr/lib/postgresql/*/bin/initdb' && /usr/bin/python3 -c 'import cryptography'; } >/dev/null 2>&1; then
+	if [ "$(id -u)" != 0 ] && ! { compgen -G '/usr/lib/postgresql/*/bin/initdb' && /usr/bin/python3 -c 'import cryptography' && [ -x /usr/bin/chromium ]; } >/dev/null 2>&1; then
 		sudo -v # ask for the password now, not behind the build's output
 	fi
 	set -m # a process group of its own, so that it can be ended as a whole
@@ -122,7 +122,9 @@ say "servers"
 phase "PostgreSQL cluster" start_postgres || failed_early
 export COUNTERSIGN_PDS=$top/test/platforms/atproto
 export COUNTERSIGN_PYTHON=/usr/bin/python3
-export COUNTERSIGN_REQUIRE=postgres,pds,python
+export COUNTERSIGN_BROWSER=/usr/bin/chromium
+export COUNTERSIGN_WEBTOOLS=$top/test/web
+export COUNTERSIGN_REQUIRE=postgres,pds,python,browser
 go build -o "$work/suite" ./test/suite
 
 status=0
@@ -136,7 +138,7 @@ test)
 race)
 	say "tests under the race detector"
 	# What is compared with the second reader of warrants runs one after the other.
-	unset COUNTERSIGN_PYTHON
+	unset COUNTERSIGN_PYTHON COUNTERSIGN_BROWSER COUNTERSIGN_WEBTOOLS
 	export COUNTERSIGN_REQUIRE=postgres,pds
 	patterns=
 	for package in desk executor ledger sqldb; do

@@ -94,10 +94,11 @@ func keys(c actions.Keys) string {
 	}
 	lines := make([]string, len(c.Enrol))
 	for i, e := range c.Enrol {
-		lines[i] = fmt.Sprintf("%s for %s", e.Key.ID(), e.Worker)
+		lines[i] = fmt.Sprintf("%s for %s (words: %s", e.Key.ID(), e.Worker, e.Key.ID().Words())
 		if e.Key.Hardware {
-			lines[i] += " (declared bound to hardware)"
+			lines[i] += "; declared bound to hardware"
 		}
+		lines[i] += ")"
 	}
 	return "Enrol " + Many(len(lines), "key") + ": " + Joined(lines)
 }

@@ -80,7 +80,11 @@ func openDeskWith(ctx context.Context, config Config, dir string, o deskOptions)
 	if err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
-	d, err := desk.Open(ctx, desk.Config{Store: st, Log: log, Executor: o.executor, Root: o.root, Now: time.Now, Rand: rand.Reader, Logger: o.logger,
+	cookies, err := key.Derive("browser-cookies")
+	if err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
+	d, err := desk.Open(ctx, desk.Config{BrowserSecret: cookies, Store: st, Log: log, Executor: o.executor, Root: o.root, Now: time.Now, Rand: rand.Reader, Logger: o.logger,
 		Alarms: alarms.Config{Destinations: destinations, HealthEvery: 15 * time.Second, ExecutorStart: o.executorStart}, Holders: config.Holders, ExposureEvery: 24 * time.Hour,
 		Casework: casework.Config{OwnSecret: own}})
 	if err != nil {

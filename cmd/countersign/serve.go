@@ -28,6 +28,7 @@ import (
 	"countersign.dev/link"
 	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/plaza"
+	"countersign.dev/web"
 )
 
 type serveCommand struct {
@@ -196,6 +197,10 @@ func (c *serveCommand) openFront(ctx context.Context, s *cli.Session, config Con
 	if err != nil {
 		return nil, nil, errors.Join(err, l.Close())
 	}
+	pages, err := web.New(web.Config{Desk: v.desk, Now: s.Now})
+	if err != nil {
+		return nil, nil, errors.Join(err, l.Close())
+	}
 	state, err := v.desk.State(ctx)
 	if err != nil {
 		return nil, nil, errors.Join(err, l.Close())
@@ -209,7 +214,7 @@ func (c *serveCommand) openFront(ctx context.Context, s *cli.Session, config Con
 			sendReports(v.plaza, v.deskURL, config, s)
 		}
 	}
-	front := httpd.New(httpd.Config{Desk: v.desk, API: rest, Publish: config.PublishLedger, Hosts: config.Hosts, Certificate: https, Proxies: proxies, Links: links, Now: s.Now, Logger: c.logger(s)})
+	front := httpd.New(httpd.Config{Desk: v.desk, API: rest, Web: pages, Publish: config.PublishLedger, Hosts: config.Hosts, Certificate: https, Proxies: proxies, Links: links, Now: s.Now, Logger: c.logger(s)})
 	return l, func(ctx context.Context) error { return front.Serve(ctx, l) }, nil
 }
 

@@ -40,6 +40,12 @@ func (d *Room) RequestByID(ctx context.Context, by kernel.Caller, request string
 	return d.whole(ctx, s, by, r)
 }
 
+// RequestVersion returns the version of a request that the caller may read.
+func (d *Room) RequestVersion(ctx context.Context, by kernel.Caller, request string) (int64, error) {
+	_, r, err := d.look(ctx, by, request)
+	return r.Version, err
+}
+
 // look reads a request, and the newest state, for a caller who is engaged.
 func (d *Room) look(ctx context.Context, by kernel.Caller, request string) (*proof.State, store.Request, error) {
 	// One read gives the request and the number of the next governance entry, by which we

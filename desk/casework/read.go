@@ -97,6 +97,29 @@ func (d *Room) Case(ctx context.Context, by kernel.Caller, id string) (View, err
 	return out, nil
 }
 
+// CaseVersion returns the version of a case that the caller may read. It says nothing else of the
+// case, and is not noted as an opening.
+func (d *Room) CaseVersion(ctx context.Context, by kernel.Caller, id string) (int64, error) {
+	_, _, c, err := d.load(ctx, by, id)
+	return c.Version, err
+}
+
+// MayReadQueue refuses a queue whose cases the caller may not read; see QueueBoard.
+func (d *Room) MayReadQueue(ctx context.Context, by kernel.Caller, name string) error {
+	s, st, err := d.desk.Standing(ctx, by)
+	if err != nil {
+		return err
+	}
+	_, queues, err := d.rules(ctx, s)
+	if err != nil {
+		return err
+	}
+	if !contains(d.readable(s, st, queues), name) {
+		return noQueue(name)
+	}
+	return nil
+}
+
 // toldDetail returns the detail of a move as somebody may read it: it may say to whom the case came
 // back.
 func toldDetail(s *proof.State, reader workforce.Standing, detail []byte) ([]byte, error) {

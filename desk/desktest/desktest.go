@@ -183,7 +183,7 @@ func (w *World) TryOpen(o Options) error {
 		}
 	})
 	w.Desk, err = desk.Open(w.t.Context(), desk.Config{Store: w.Store, Log: log, Executor: o.Executor, Root: w.Root, Now: w.clock.Now,
-		Rand: rand.Reader, Step: o.Step, Holders: o.Holders, ExposureEvery: o.ExposureEvery, RollEvery: o.RollEvery, Casework: casework.Config{OwnSecret: OwnSecret},
+		Rand: rand.Reader, Step: o.Step, Holders: o.Holders, ExposureEvery: o.ExposureEvery, RollEvery: o.RollEvery, Casework: casework.Config{OwnSecret: OwnSecret}, BrowserSecret: OwnSecret,
 		Alarms: alarms.Config{Destinations: o.Destinations, Sender: o.Sender, HealthEvery: o.HealthEvery, ExecutorStart: o.ExecutorStart}, Logger: slog.New(slog.NewTextHandler(w.t.Output(), nil))})
 	return err
 }

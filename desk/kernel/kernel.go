@@ -67,6 +67,8 @@ type Executor interface {
 type Caller struct {
 	Worker workforce.WorkerID
 	Token  string // identifier of the token that was shown
+	// Session is the session that a browser's token ends with; empty for other tokens.
+	Session canonical.Digest
 	// Program is the program that uses the desk, and then there is no worker: nothing that
 	// asks for a worker's standing lets a program through.
 	Program string

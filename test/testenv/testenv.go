@@ -1,11 +1,11 @@
 // Package testenv gives tests real servers: a PostgreSQL database of their own, and a
 // Bluesky PDS with its PLC directory. It also gives them a Python, for the second reader of
-// warrants.
+// warrants, and a browser with tools that judge its pages.
 //
 // It downloads and installs nothing. These things are there if the environment says so
 // (`make test` sees to it). A test that asks for a missing one is skipped, and says which
-// is missing. COUNTERSIGN_REQUIRE, a comma-separated list of "postgres", "pds" and
-// "python", turns those skips into failures.
+// is missing. COUNTERSIGN_REQUIRE, a comma-separated list of "postgres", "pds",
+// "python" and "browser", turns those skips into failures.
 //
 // Everything listens on loopback, on free ports, and ends with the test process, however
 // that ends. Only tests import this package.
@@ -23,6 +23,8 @@ const (
 	postgresVariable = "COUNTERSIGN_POSTGRES" // DSN of a cluster whose role may create databases
 	pdsVariable      = "COUNTERSIGN_PDS"      // folder of test/platforms/atproto, installed
 	pythonVariable   = "COUNTERSIGN_PYTHON"   // a Python 3 that has the package cryptography
+	browserVariable  = "COUNTERSIGN_BROWSER"  // a Chromium
+	toolsVariable    = "COUNTERSIGN_WEBTOOLS" // folder of test/web, installed
 	requireVariable  = "COUNTERSIGN_REQUIRE"  // the things whose tests must not be skipped
 )
 

@@ -27,6 +27,7 @@ func TestMissingServersSkipOrFail(t *testing.T) {
 		{"postgres", "--- SKIP"}, // demanded is another thing
 		{"pds", "--- FAIL"},
 		{"postgres, pds", "--- FAIL"},
+		{"browser", "--- SKIP"},
 	} {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestProbe$", "-test.v")
 		cmd.Env = append(os.Environ(), "COUNTERSIGN_PROBE=1", "COUNTERSIGN_PDS=", "COUNTERSIGN_REQUIRE="+tc.require)

@@ -1,0 +1,298 @@
+// Package web is the desk for people in browsers: pages that the server renders, and the small
+// script that makes, checks and signs what people hand in.
+//
+// It decides nothing, and it has no way of its own to change anything: pages are read through
+// the methods of the desk that the REST API reads through, and what a page hands in goes to the
+// REST API, with the cookie of its session and a proof by the session's key (package httpd).
+//
+// It promises that nothing is in a page that its reader may not read: what a page shows is what
+// the desk's methods return for this reader. Text from strangers is text in a page, never
+// markup; no script and no style is in a page, but only in the files under /static/.
+package web
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"mime"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"countersign.dev/desk"
+	"countersign.dev/fault"
+	"countersign.dev/fault/problem"
+	"countersign.dev/httpd"
+	"countersign.dev/live"
+	"countersign.dev/workforce"
+)
+
+// FragmentHeader says that a page's script asks for the page's content without its frame.
+const FragmentHeader = "Countersign-Fragment"
+
+// Config holds all that the pages need.
+type Config struct {
+	Desk *desk.Desk
+	Now  func() time.Time
+	// Idle is the time without a key or a touch after which a page locks itself. 0: 15 minutes.
+	Idle time.Duration
+}
+
+// Server serves the pages.
+type Server struct {
+	config  Config
+	desk    *desk.Desk
+	mux     *http.ServeMux
+	version string // of what is under /static/: part of its paths
+	files   map[string]file
+}
+
+// file is a file under /static/.
+type file struct {
+	media  string
+	plain  []byte
+	zipped []byte // gzip
+}
+
+//go:embed static
+var static embed.FS
+
+// New returns the pages of a desk.
+func New(c Config) (*Server, error) {
+	if c.Idle == 0 {
+		c.Idle = 15 * time.Minute
+	}
+	s := &Server{config: c, desk: c.Desk, mux: http.NewServeMux(), files: map[string]file{}}
+	sum := sha256.New()
+	if err := fs.WalkDir(static, "static", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || strings.Contains(name, ".test.") {
+			return err
+		}
+		b, err := static.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(sum, "%s %d\n", name, len(b))
+		sum.Write(b)
+		f := file{media: mime.TypeByExtension(path.Ext(name)), plain: b}
+		f.zipped, err = zip(b)
+		s.files[strings.TrimPrefix(name, "static/")] = f
+		return err
+	}); err != nil {
+		return nil, fmt.Errorf("read the pages' files: %w", err)
+	}
+	s.version = hex.EncodeToString(sum.Sum(nil)[:8])
+	s.routes()
+	return s, nil
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// routes registers every page.
+func (s *Server) routes() {
+	s.mux.HandleFunc("GET /static/{version}/{name}", s.file)
+	s.mux.Handle("GET /live", live.New(live.Config{Desk: s.desk, Caller: func(r *http.Request) (desk.Caller, error) {
+		b, err := httpd.BrowserOf(r.Context())
+		return b.Caller, err
+	}}))
+	s.mux.HandleFunc("GET /{$}", s.open(s.front))
+	s.mux.HandleFunc("GET /signin", s.open(s.signInPage))
+	s.mux.HandleFunc("POST /signin/begin", s.answer(s.begin))
+	s.mux.HandleFunc("POST /signin", s.answer(s.signIn))
+	s.mux.HandleFunc("POST /signout", s.answer(s.signOut))
+	s.mux.HandleFunc("GET /work", s.page(s.work))
+	s.mux.HandleFunc("/", s.open(func(http.ResponseWriter, *http.Request) (view, error) {
+		return view{}, fault.New(fault.NotFound, "no-such-page", "There is no such page at this desk.")
+	}))
+}
+
+// view is a page: its title, the place in the navigation, and its content.
+type view struct {
+	Title  string
+	Here   string // path of the entry of the navigation
+	Script string // name of the page's own module under /static/, without .js
+	Body   templ.Component
+	// Narrow leaves out the navigation: for pages before a sign-in, and for those on which
+	// nothing may draw the eye away.
+	Narrow bool
+}
+
+// reader is who reads a page.
+type reader struct {
+	desk.Browser
+	Name   string
+	moment string // before the page was read: what changes after it is told to the page
+}
+
+// page adapts a page that needs somebody who is signed in.
+func (s *Server) page(f func(context.Context, *http.Request, reader) (view, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		b, err := httpd.BrowserOf(r.Context())
+		if err != nil {
+			s.fail(w, r, nil, err)
+			return
+		}
+		by := reader{Browser: b, Name: string(b.Worker), moment: s.desk.Moment()}
+		v, err := f(r.Context(), r, by)
+		if err != nil {
+			s.fail(w, r, &by, err)
+			return
+		}
+		s.show(w, r, http.StatusOK, &by, v)
+	}
+}
+
+// open adapts a page that anybody may see.
+func (s *Server) open(f func(http.ResponseWriter, *http.Request) (view, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		v, err := f(w, r)
+		var by *reader
+		if b, bad := httpd.BrowserOf(r.Context()); bad == nil {
+			by = &reader{Browser: b, Name: string(b.Worker)}
+		}
+		switch {
+		case err != nil:
+			s.fail(w, r, by, err)
+		case v.Body != nil:
+			s.show(w, r, http.StatusOK, by, v)
+		}
+	}
+}
+
+// answer adapts a handler that answers a page's script.
+func (s *Server) answer(f func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
+			httpd.Fail(w, r, httpd.UnsupportedMedia(r.Header.Get("Content-Type")))
+			return
+		}
+		if err := f(w, r); err != nil {
+			httpd.Fail(w, r, err)
+		}
+	}
+}
+
+// policy is the Content-Security-Policy of every page: what it loads is the desk's own; no
+// script and no style stands in a page; only the one module that puts fragments into a page may
+// make markup from text.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self'; manifest-src 'self'; " +
+	"frame-ancestors 'none'; base-uri 'none'; form-action 'self'; require-trusted-types-for 'script'; trusted-types countersign"
+
+// frame is what the frame of a page shows.
+type frame struct {
+	view
+	Static  string // path of the files
+	Reader  *reader
+	Now     time.Time
+	Idle    time.Duration
+	Expires time.Time // of the session
+	Path    string
+	Moment  string
+}
+
+// show writes a page, or only its content if a page's script asks for that.
+func (s *Server) show(w http.ResponseWriter, r *http.Request, status int, by *reader, v view) {
+	f := frame{view: v, Static: "/static/" + s.version, Reader: by, Now: s.config.Now(), Idle: s.config.Idle, Path: r.URL.RequestURI()}
+	if by != nil {
+		f.Expires, f.Moment = by.Session.Expires.Time, by.moment
+	}
+	var b bytes.Buffer
+	whole := r.Header.Get(FragmentHeader) == ""
+	c := content(f)
+	if whole {
+		c = document(f)
+	}
+	if err := c.Render(r.Context(), &b); err != nil {
+		httpd.Fail(w, r, fmt.Errorf("write the page: %w", err))
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Security-Policy", policy)
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Vary", FragmentHeader)
+	h.Set("Permissions-Policy", "publickey-credentials-get=(self), publickey-credentials-create=(self), camera=(), microphone=(), geolocation=(), payment=(), usb=()")
+	if !whole {
+		h.Set("Countersign-Title", url.PathEscape(v.Title))
+		if v.Script != "" {
+			h.Set("Countersign-Script", v.Script)
+		}
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(b.Bytes()) // a browser that has hung up does not learn that it failed
+}
+
+// fail answers with a page that says what went wrong and what to do. Whoever is signed out gets
+// the page of the sign-in, which comes back to this place.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, by *reader, err error) {
+	httpd.Note(r.Context(), err)
+	p := problem.Of(err)
+	if p.Status == http.StatusUnauthorized && r.Method == http.MethodGet && r.Header.Get(FragmentHeader) == "" {
+		http.Redirect(w, r, "/signin?to="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+		return
+	}
+	s.show(w, r, p.Status, by, view{Title: p.Title, Body: failed(p), Narrow: by == nil})
+}
+
+// file serves a file of the pages. Its path has a version, so that a browser keeps it for ever.
+func (s *Server) file(w http.ResponseWriter, r *http.Request) {
+	f, ok := s.files[r.PathValue("name")]
+	if !ok || r.PathValue("version") != s.version {
+		httpd.NotFound(w, r)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", f.media)
+	h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	h.Set("Vary", "Accept-Encoding")
+	b := f.plain
+	if zips(r) {
+		h.Set("Content-Encoding", "gzip")
+		b = f.zipped
+	}
+	_, _ = w.Write(b) // a browser that has hung up does not learn that it failed
+}
+
+// zips reports whether a browser takes gzip.
+func zips(r *http.Request) bool {
+	for part := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
+		if name, weight, _ := strings.Cut(strings.TrimSpace(part), ";"); name == "gzip" && strings.TrimSpace(weight) != "q=0" {
+			return true
+		}
+	}
+	return false
+}
+
+func zip(b []byte) ([]byte, error) {
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	if _, err := w.Write(b); err != nil {
+		return nil, err
+	}
+	err := w.Close()
+	return out.Bytes(), err
+}
+
+// front sends everybody where their day begins.
+func (s *Server) front(w http.ResponseWriter, r *http.Request) (view, error) {
+	to := "/signin"
+	if _, err := httpd.BrowserOf(r.Context()); err == nil {
+		to = "/work"
+	}
+	http.Redirect(w, r, to, http.StatusSeeOther)
+	return view{}, nil
+}
+
+// of returns the caller of the desk's methods.
+func (r reader) of() desk.Caller { return r.Caller }
+
+func worker(id string) workforce.WorkerID { return workforce.WorkerID(id) }
