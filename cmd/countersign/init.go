@@ -56,7 +56,7 @@ func (c *initOpen) Help() string {
 		"Give --site and --page if people will sign with passkeys in browsers: they are signed with the founding. Without them they are for trying on one machine. " +
 		siteIsFixed + " Take the registrable domain of the pages (example.com for https://desk.example.com), unless strangers have pages under it. " +
 		"It is no IP address; each page's host is the site or a subdomain of it; pages are of https, but for http://localhost. " +
-		"Pages are changed later by several people (countersign site propose).\n\n" +
+		"Pages are changed later by several people (countersign site propose --page ORIGIN --reason WHY).\n\n" +
 		"With two officers the desk works under one rule: no policy may need more than two people. Everything that would " +
 		"need two countersigners then needs one. Both are indispensable: where one is lost, nobody can thaw, admit or enrol any more. " +
 		"With three officers the desk goes on without each of them."
