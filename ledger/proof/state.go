@@ -357,11 +357,12 @@ func (s *State) authoriseIn(a Authority, at time.Time, beforeFormats bool) error
 
 // Moot returns the reason why a change of the desk could not be applied at an instant,
 // whoever else signs it: the desk is already as the change would make it, the changed thing
-// is over, a key did not sign for its enrolment here, passkeys would not work with the site and
-// its pages, or whoever asks may not end these sessions, or there is no such program, owner of a program or engagement. It is called when a
-// change is drafted or handed in, so that nobody signs in vain; Authorise decides. The error is a
-// fault of kind Conflict, of type "no-possession" or "no-such-…", that of mayVoid, or that of
-// actions.CheckSite; it is nil if there is no such reason.
+// is over, a key did not sign for its enrolment here, passkeys would not work with the site
+// and its pages, whoever asks may not end these sessions, or there is no such program, owner
+// of a program or engagement. It is called when a change is drafted or handed in, so that
+// nobody signs in vain; Authorise decides. The error is a fault of kind Conflict, of type
+// "no-possession" or "no-such-…", that of mayVoid, or that of actions.CheckSite; it is nil if
+// there is no such reason.
 func (s *State) Moot(a actions.Action, by actions.Statement, at time.Time) error {
 	if !specDesk(a) {
 		return nil
