@@ -903,9 +903,9 @@ func RowsRoot(rows []tlog.Hash) canonical.Digest {
 }
 
 // Evidence returns the numbers of the governance entries on which a ruling about these
-// people and keys rests, sorted: entry 0; the newest ones of policy, trust and laws; those
-// of the people's records, engagements, vendors and keys; and those of everybody above
-// them.
+// people and keys rests, sorted: entry 0; the newest ones of policy, trust and laws; each that
+// named another relying party; those of the people's records, engagements, vendors and keys;
+// and those of everybody above them.
 func (s *State) Evidence(people []workforce.WorkerID, keys []workforce.KeyID, at time.Time) []int64 {
 	need := map[int64]bool{0: true}
 	add := func(trail string) {
