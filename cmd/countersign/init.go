@@ -81,7 +81,7 @@ func (c *initOpen) site() error {
 // aboutSite says what the chosen site means, and which other one there would be.
 func (c *initOpen) aboutSite() string {
 	if c.Site == actions.Localhost {
-		return "The site of passkeys is localhost: people sign in browsers on this machine only. Found a desk for others with --site and --page; no site is changed later without new passkeys."
+		return "The site of passkeys is localhost: people sign in browsers on this machine only. Found a desk for others with --site and --page: another site later needs new passkeys of everybody."
 	}
 	text := fmt.Sprintf("The site of passkeys is %s, for pages on %s. %s", c.Site, strings.Join(c.Page, ", "), siteIsFixed)
 	if wider := actions.SuggestSite(c.Page); wider != "" && wider != c.Site {
