@@ -111,6 +111,12 @@ func (s *Server) routes() {
 	s.mux.HandleFunc("POST /signin", s.answer(s.signIn))
 	s.mux.HandleFunc("POST /signout", s.answer(s.signOut))
 	s.mux.HandleFunc("GET /work", s.page(s.work))
+	s.mux.HandleFunc("GET /queues", s.page(s.queues))
+	s.mux.HandleFunc("GET /queues/{name}", s.page(s.queue))
+	s.mux.HandleFunc("GET /cases/{id}", s.page(s.aCase))
+	s.mux.HandleFunc("GET /cases/{id}/now", s.page(s.caseNow))
+	s.mux.HandleFunc("GET /cases/{id}/history", s.page(s.caseHistory))
+	s.mux.HandleFunc("POST /next", s.answer(s.next))
 	s.mux.HandleFunc("/", s.open(func(http.ResponseWriter, *http.Request) (view, error) {
 		return view{}, fault.New(fault.NotFound, "no-such-page", "There is no such page at this desk.")
 	}))
@@ -132,6 +138,12 @@ type reader struct {
 	desk.Browser
 	Name   string
 	moment string // before the page was read: what changes after it is told to the page
+}
+
+// signedIn returns who sends a request from a page.
+func (s *Server) signedIn(r *http.Request) (reader, error) {
+	b, err := httpd.BrowserOf(r.Context())
+	return reader{Browser: b, Name: string(b.Worker)}, err
 }
 
 // page adapts a page that needs somebody who is signed in.

@@ -20,5 +20,5 @@ func (s *Server) work(ctx context.Context, _ *http.Request, by reader) (view, er
 	if p.Cases, _, err = s.desk.Cases(ctx, by.of(), casework.Filter{Mine: true}); err != nil {
 		return view{}, err
 	}
-	return view{Title: "My work", Here: "/work", Body: myWork(p)}, nil
+	return view{Title: "My work", Here: "/work", Script: "work", Body: myWork(p)}, nil
 }

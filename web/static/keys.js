@@ -118,7 +118,7 @@ export async function certify(b, chosen, sign, renews) {
   const r = await fetch("/signin", { method: "POST", headers: { "Content-Type": "application/json", ...headers }, body: text, credentials: "same-origin" });
   const answer = await r.json();
   if (!r.ok) throw Object.assign(new Error(answer.detail || answer.title), { problem: answer, status: r.status });
-  const all = { token: answer.token, worker: b.worker, key: session.key, credential: chosen.credential, site: b.site, session, digest: name, pair: b.key.pair, expires: session.expires };
+  const all = { token: answer.token, worker: b.worker, key: session.key, credential: chosen.credential, site: b.site, session, certificate: signature, digest: name, pair: b.key.pair, expires: session.expires };
   await keep(all);
   return all;
 }

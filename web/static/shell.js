@@ -49,7 +49,7 @@ export async function mine() {
 
 // api calls the desk. Each write is signed with the session's key. target is a path of the REST API
 // without its beginning, such as "cases/next", or a whole path with its slash.
-export async function api(method, target, body) {
+export async function api(method, target, body, { whole = false } = {}) {
   const path = target.startsWith("/") ? target : "/api/v1/" + target;
   const headers = { Accept: "application/json" };
   let text;
@@ -60,6 +60,7 @@ export async function api(method, target, body) {
   }
   const r = await fetch(path, { method, headers, body: text || undefined, credentials: "same-origin" });
   if (r.status === 204) return undefined;
+  if (whole && r.ok) return r;
   const answer = r.headers.get("Content-Type")?.includes("json") ? await r.json() : undefined;
   if (!r.ok) throw Object.assign(new Error(answer?.detail ?? "The desk answered " + r.status), { problem: answer, status: r.status });
   return answer;
@@ -80,7 +81,10 @@ export const onLeave = (f) => leaving.add(f);
 // page registers what a page's module does when its content is shown. It runs now as well.
 export function page(name, show) {
   begun.set(name, show);
-  if ($("main").dataset.script === name) show($("main"));
+  if ($("main").dataset.script === name) {
+    show($("main"));
+    root.dataset.ready = name;
+  }
 }
 
 // go shows another page without loading the frame again.
@@ -111,6 +115,7 @@ async function show(text, title, script) {
   for (const f of leaving) f();
   leaving.clear();
   stopWatching();
+  delete root.dataset.ready;
   if (script) await import("./" + script + ".js");
   const box = document.createElement("template");
   box.innerHTML = fragments.createHTML(text);
@@ -123,6 +128,15 @@ async function show(text, title, script) {
   };
   put();
   if (script) begun.get(script)?.($("main"));
+  root.dataset.ready = script ?? "shell";
+}
+
+// put shows a part of a page that the desk sent.
+export function put(at, text) {
+  const box = document.createElement("template");
+  box.innerHTML = fragments.createHTML(text);
+  at.replaceChildren(...(box.content.querySelector("main") ?? box.content).childNodes);
+  dress();
 }
 
 function mark() {
@@ -322,7 +336,7 @@ $("palette-open")?.addEventListener("click", openPalette);
 let stream, watched, heard;
 
 // watch has the desk tell what changes: {case, request, queue, list}. changed is called with
-// {sort, id, version}, and with {sort: "again"} when something may have been missed. A stream that
+// {sort, id, version} (of several of one sort a list of pairs), and with {sort: "again"} when something may have been missed. A stream that
 // breaks comes back by itself and is told what it missed.
 export function watch(what, changed) {
   stopWatching();
@@ -445,3 +459,4 @@ $("lock-open")?.addEventListener("click", async () => {
 });
 
 dress();
+if (!$("main").dataset.script) root.dataset.ready = "shell";

@@ -143,6 +143,6 @@ func (d *Desk) SignIn(by workforce.WorkerID) *testenv.Tab {
 	tab.Open("/signin")
 	tab.Type("#worker", string(by))
 	tab.Click("#signin button[type=submit]")
-	tab.Wait("=> document.documentElement.dataset.worker === '" + string(by) + "'")
+	tab.Wait("=> document.documentElement.dataset.worker === '" + string(by) + "' && document.documentElement.dataset.ready")
 	return tab
 }

@@ -1,0 +1,116 @@
+// Decisions and deeds: what they must say, compared with what the page shows, before they are signed.
+import { base64, canonical, digest, digestOfBytes, micro, random, sha256, time, unbase64 } from "./canonical.js";
+import { deskNow } from "./keys.js";
+import { checkLife, checkSigner, checkStatement, documentLife, refuse } from "./sign.js";
+
+// commitment is what a document holds in the place of a sealed field (ledger.Opening).
+export const commitment = (name, salt, value) => digestOfBytes("countersign/field/v1\n", unbase64(salt), canonical([name, value]));
+
+// textDigest names the text of a rule, as cases.Rule.TextDigest does.
+export const textDigest = (r) => digest({ number: r.number, severity: r.severity, text: r.text, title: r.title, v: "countersign/rule/v1" });
+
+// usualFor returns the usual measures of a rule on a sort of subject whose account has strikes.
+export function usualFor(rule, sort, strikes) {
+  let found = [];
+  for (const u of rule.usual ?? []) if (u.sort === sort && u.strikes <= strikes) found = u.measures;
+  return found;
+}
+
+// checkDocument checks the statement of a document of the signer's own.
+export function checkDocument(st, of, verdict, who) {
+  if (st.v !== "countersign/statement/v2" || st.document !== of) refuse("the statement is about something else than the document");
+  checkSigner(st, who);
+  if (st.verdict !== verdict || st.executor !== "desk" || st.request !== "" || st.action !== "" || st.batch !== "" || st.decision !== "" || st.alarm || st.policy !== "") {
+    refuse("the statement says more than the document");
+  }
+  checkLife(st, documentLife / 1e6);
+}
+
+// layerOf is the layer that a kind of measure changes.
+function layerOf(kind, value) {
+  if (kind.endsWith(".warn")) return "";
+  if (kind.endsWith(".label")) return "label:" + value;
+  return kind.endsWith(".limit") ? "limit" : "visibility";
+}
+
+// checkDecision compares the draft of a decision with what the person wants and saw: want is
+// {shown, document, verdict, rule, set, reasons, opened, measures (null: the usual ones)}.
+export async function checkDecision(d, want, who) {
+  const c = d.decision.decision, x = want.shown;
+  if ((await digest(x)) !== want.document) refuse("what it shows of the case is not what the claim names");
+  if (c.v !== "countersign/decision/v1" || c.case !== x.case || c.claim !== x.claim || c.version !== x.version) refuse("it is about " + c.case + " at version " + c.version);
+  if (c.subject.platform !== x.subject.platform || c.subject.id !== x.subject.id) refuse("it is about another subject");
+  if (c.evidence !== want.document) refuse("it says that you saw something else than you were shown");
+  if (canonical(c.opened ?? []) !== canonical([...want.opened].sort())) refuse("it names other media than you unveiled");
+  if (c.verdict !== want.verdict) refuse("its verdict is " + c.verdict);
+  if (want.language && c.language !== want.language) refuse("its language is " + c.language);
+  const o = d.decision.reasons;
+  if (canonical(o.value) !== canonical(want.reasons) || (await commitment(o.name, o.salt, o.value)) !== c.reasons) refuse("its reasons are not yours");
+  if (!want.rule) {
+    if (c.rule.number !== 0) refuse("it names the rule " + c.rule.number);
+  } else if (c.rule.number !== want.rule.number || c.rule.set !== want.set || c.rule.text !== (await textDigest(want.rule))) {
+    refuse("it names another rule, or another text of it, than you were shown");
+  }
+  if (c.measures.length !== d.measures.length) refuse("it lists other measures than it shows");
+  const name = await digest(c);
+  for (const [i, m] of d.measures.entries()) {
+    if ((await digest(m.action)) !== c.measures[i]) refuse("it lists another measure than it shows");
+    await checkMeasure(m, c, name, want, who);
+  }
+  checkWanted(d, want);
+  checkDocument(d.decision.signed.statement, name, "decide", who);
+}
+
+const kinds = /^(account\.(takedown|deactivate|suspend|limit|label|warn)|content\.(remove|limit|label))$/;
+
+async function checkMeasure(m, c, name, want, who) {
+  const a = m.action;
+  if (!kinds.test(a.kind) || a.direction !== "burdening" || a.reverses !== "") refuse(a.kind + " is no measure");
+  if (a.case !== c.case || a.rule.number !== c.rule.number || a.rule.text !== c.rule.text) refuse("a measure names another case or rule");
+  if (a.category !== (want.rule?.children ? "child-safety" : "")) refuse("the category of a measure is " + a.category);
+  if (!Object.values(want.rule.reason).includes(a.reason)) refuse("a measure gives another reason than the rule does");
+  if (a.subject.platform !== want.shown.subject.platform) refuse("a measure is on another platform");
+  if (m.statement.decision !== name) refuse("the statement of a measure is about another decision");
+  await checkStatement(a, m.statement, { request: m.statement.request, verdict: "request", who, most: 24 * 3600 + (m.ruling.need?.wait ?? 0) });
+}
+
+// checkWanted compares the measures with those that the person asked for, or with the usual ones.
+function checkWanted(d, want) {
+  const x = want.shown;
+  if (want.verdict !== "violation") {
+    if (d.measures.length) refuse("it asks for measures without a violation");
+    return;
+  }
+  const usual = usualFor(want.rule, x.of, x.strikes?.[want.rule.number] ?? 0);
+  const asked = want.measures ?? usual.map((m) => ({ kind: m.kind, value: m.value ?? "", until: m.days ? time(Math.round(deskNow()) + m.days * 86400e6) : "" }));
+  if (asked.length !== d.measures.length) refuse("its measures are not those that you asked for");
+  asked.forEach((m, i) => {
+    const a = d.measures[i].action;
+    const on = m.subject ? m.subject.split(":").slice(1).join(":") : x.of === "content" && m.kind.startsWith("account.") ? x.owner : x.subject.id;
+    if (a.kind !== m.kind || a.command.layer !== layerOf(m.kind, m.value ?? "") || a.subject.id !== on) refuse("its measures are not those that you asked for");
+    if (!a.until !== !m.until || (m.until && Math.abs(micro(a.until) - micro(m.until)) > 300e6)) refuse("a measure ends at another time");
+  });
+}
+
+// bySession reports whether a session's key may sign a decision with all of its measures.
+export const bySessionOnly = (d, shown) => shown.severity !== "highest" && d.measures.every((m) => m.action.tier === "standard");
+
+// deed makes and signs a deed: {what, of, version}, with its text.
+export async function deed(of, text, who, session, until) {
+  const salt = base64(random(32));
+  const doc = { nonce: base64(random(32)), of: of.of, text: await commitment(sealedBy(of.what), salt, text), v: "countersign/deed/v1", version: of.version, what: of.what };
+  const now = Math.round(deskNow());
+  const withdraws = of.what === "request.withdraw" || of.what === "decision.withdraw";
+  const st = {
+    action: "", alarm: false, batch: "", decision: "", document: await digest(doc), executor: "desk", expires: until || time(now + documentLife), founding: who.founding, key: who.key,
+    log: who.log, nonce: base64(random(32)), not_before: time(now), policy: "", request: "", session: who.session, signer: who.worker, v: "countersign/statement/v2", verdict: withdraws ? "withdraw" : "act",
+  };
+  const out = { deed: doc, salt, signed: { signature: await who.sign(await sha256(st.v + "\n", canonical(st))), statement: st } };
+  if (who.session) out.session = { session: session.session, signature: session.certificate };
+  return out;
+}
+
+const sealedBy = (what) => ({ "request.withdraw": "text", "incident.task": "text", "evidence.remove": "text", "evidence.copy": "text", "evidence.hash": "text", "worker.accounts": "accounts" })[what] ?? "order";
+
+// order is the text of a deed on a case: its members in canonical form, empty ones left out.
+export const order = (o) => canonical(Object.fromEntries(Object.entries(o).filter(([, v]) => v !== "" && v !== undefined && v !== false && !(Array.isArray(v) && v.length === 0))));
