@@ -127,7 +127,6 @@ func BenchmarkLive(b *testing.B) {
 	of.Flag("a list", "post/list", "MisleadingSpam", "acct/9")
 	list := browsers.last(time.Now())
 	meanwhile := write()
-	browsers.do("quiet")
 	back := browsers.do("return")
 
 	b.ReportMetric(float64(n), "streams")
@@ -274,11 +273,6 @@ func browse(address string) {
 			all.begin(f[1], n)
 			fmt.Println("ready")
 			go all.done()
-		case "quiet": // until what came last came two seconds ago
-			for time.Since(time.Unix(0, all.newest.Load())) < 2*time.Second {
-				time.Sleep(50 * time.Millisecond)
-			}
-			fmt.Println(time.Now().UnixNano())
 		case "return": // a tenth loses its connection at once, and comes back with its position
 			all.begin("retry", plan.Streams/10)
 			for i := 0; i < plan.Streams; i += 10 {
@@ -301,11 +295,10 @@ type tabs struct {
 	conns   []net.Conn
 	moments []atomic.Pointer[string]
 
-	word   atomic.Pointer[[]byte] // in the lines that are expected
-	left   atomic.Int64
-	at     atomic.Int64 // when the last of them came
-	newest atomic.Int64 // when the last line of all came
-	came   chan struct{}
+	word atomic.Pointer[[]byte] // in the lines that are expected
+	left atomic.Int64
+	at   atomic.Int64 // when the last of them came
+	came chan struct{}
 }
 
 func (t *tabs) begin(word string, n int) {
@@ -345,7 +338,6 @@ func (t *tabs) open(i int) {
 				return
 			}
 			now := time.Now().UnixNano()
-			t.newest.Store(now)
 			if moment, ok := bytes.CutPrefix(line, []byte("id: ")); ok {
 				text := string(bytes.TrimSpace(moment))
 				t.moments[i].Store(&text)
