@@ -313,7 +313,8 @@ func (t *tabs) done() {
 	fmt.Println(t.at.Load())
 }
 
-// open opens a stream and reads it in a goroutine.
+// open opens a stream, waits for the answer and reads on in a goroutine. A desk closes connections of
+// strangers when 2,048 wait for their answers.
 func (t *tabs) open(i int) {
 	conn, err := net.Dial("tcp", t.address)
 	if err != nil {
@@ -330,7 +331,11 @@ func (t *tabs) open(i int) {
 	}
 	fmt.Fprintf(conn, "GET /api/live?%s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n%s\r\n", strings.TrimPrefix(query, "&"), t.address, t.plan.Secrets[i/t.plan.Each], last)
 	t.conns[i] = conn
+	answered := make(chan struct{})
+	defer func() { <-answered }()
 	go func() {
+		var once sync.Once
+		defer once.Do(func() { close(answered) })
 		lines := bufio.NewReaderSize(conn, 512)
 		for {
 			line, err := lines.ReadSlice('\n')
@@ -338,6 +343,7 @@ func (t *tabs) open(i int) {
 				return
 			}
 			now := time.Now().UnixNano()
+			once.Do(func() { close(answered) })
 			if moment, ok := bytes.CutPrefix(line, []byte("id: ")); ok {
 				text := string(bytes.TrimSpace(moment))
 				t.moments[i].Store(&text)
