@@ -16,12 +16,11 @@ export async function nextCase(queue) {
   await during(async () => {
     try {
       const r = await answer("/next", queue ? { queue } : {});
-      if (r) await go(r.headers.get("Countersign-Url"), { fetched: r });
+      if (r) return await go(r.headers.get("Countersign-Url"), { fetched: r });
+      toast("No case waits for you" + (queue ? " in this queue" : "") + ".");
+      if (location.pathname.startsWith("/cases/")) await go("/work");
     } catch (e) {
-      if (typeOf(e) === "nothing-waits") {
-        toast("No case waits for you" + (queue ? " in this queue" : "") + ".");
-        if (location.pathname.startsWith("/cases/")) go("/work");
-      } else toast(told(e));
+      toast(told(e));
     }
   });
 }
