@@ -505,7 +505,6 @@ func TestFiveSteps(t *testing.T) {
 	for name, s := range steps {
 		t.Run(name, func(t *testing.T) {
 			desktest.Each(t, func(t *testing.T, o desktest.Options) {
-				t.Parallel()
 				to := desktest.NewTown(t, o)
 				heldRequest(t, to)
 				if s.before != nil {

@@ -497,7 +497,7 @@ func dialogs() templ.Component {
 		}
 		ctx = templ.InitializeContext(ctx)
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 40, "<dialog id=\"palette\" aria-label=\"Go to a page, a case, a request or a handle\"><form method=\"dialog\"><label for=\"palette-field\">Go to</label> <input id=\"palette-field\" name=\"to\" type=\"text\" autocomplete=\"off\" spellcheck=\"false\" placeholder=\"a page, an identifier, PLATFORM:@HANDLE\"><ul id=\"palette-list\" aria-label=\"Places\"></ul></form></dialog> <dialog id=\"keys\" aria-labelledby=\"keys-title\"><h2 id=\"keys-title\">Keys</h2><dl id=\"keys-list\"></dl><form method=\"dialog\"><button>Close</button></form></dialog> <dialog id=\"lock\" aria-labelledby=\"lock-title\"><h2 id=\"lock-title\">Locked</h2><p id=\"lock-why\">Nobody touched this page for a while. What you typed is kept.</p><button type=\"button\" id=\"lock-open\">Unlock with your key</button><p id=\"lock-error\" role=\"alert\"></p></dialog>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 40, "<dialog id=\"palette\" aria-label=\"Go to a page, a case, a request or a handle\"><form method=\"dialog\"><label for=\"palette-field\">Go to</label> <input id=\"palette-field\" name=\"to\" type=\"text\" autocomplete=\"off\" spellcheck=\"false\" placeholder=\"a page, an identifier, PLATFORM:@HANDLE\"><ul id=\"palette-list\" aria-label=\"Places\"></ul><button type=\"submit\" class=\"unseen\" tabindex=\"-1\">Go</button></form></dialog> <dialog id=\"keys\" aria-labelledby=\"keys-title\"><h2 id=\"keys-title\">Keys</h2><dl id=\"keys-list\"></dl><form method=\"dialog\"><button type=\"submit\">Close</button></form></dialog> <dialog id=\"lock\" aria-labelledby=\"lock-title\"><h2 id=\"lock-title\">Locked</h2><p id=\"lock-why\">Nobody touched this page for a while. What you typed is kept.</p><button type=\"button\" id=\"lock-open\">Unlock with your key</button><p id=\"lock-error\" role=\"alert\"></p></dialog>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -530,7 +530,7 @@ func failed(p problem.Problem) templ.Component {
 		var templ_7745c5c3_Var28 string
 		templ_7745c5c3_Var28, templ_7745c5c3_Err = templ.JoinStringErrs(p.Title)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `shell.templ`, Line: 113, Col: 15}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `shell.templ`, Line: 114, Col: 15}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var28))
 		if templ_7745c5c3_Err != nil {
@@ -543,7 +543,7 @@ func failed(p problem.Problem) templ.Component {
 		var templ_7745c5c3_Var29 string
 		templ_7745c5c3_Var29, templ_7745c5c3_Err = templ.JoinStringErrs(p.Detail)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `shell.templ`, Line: 114, Col: 15}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `shell.templ`, Line: 115, Col: 15}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var29))
 		if templ_7745c5c3_Err != nil {
@@ -556,7 +556,7 @@ func failed(p problem.Problem) templ.Component {
 		var templ_7745c5c3_Var30 string
 		templ_7745c5c3_Var30, templ_7745c5c3_Err = templ.JoinStringErrs(p.Type)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `shell.templ`, Line: 116, Col: 26}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `shell.templ`, Line: 117, Col: 26}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var30))
 		if templ_7745c5c3_Err != nil {
