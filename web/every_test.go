@@ -68,13 +68,11 @@ func TestEveryPage(t *testing.T) {
 		}
 	}
 	judge(empty)
-	got := d.Flag("1", "post/1", "MisleadingSpam", "acct/4")
-	d.Evidenced(got.Case.ID)
-	other := d.Flag("2", "acct/3", "MisleadingImpersonation", "acct/4")
-	d.Evidenced(other.Case.ID)
-	d.Take("ann")
-	d.Take("kim")
-	full = []state{{"work", "/work", "/work"}, {"queue", "/queues/{name}", "/queues/spam?state=claimed"}, {"case-mine", "/cases/{id}", "/cases/" + got.Case.ID}, {"case-read", "/cases/{id}", "/cases/" + other.Case.ID}}
+	for external, subject := range map[string]string{"1": "post/1", "2": "acct/3"} {
+		d.Evidenced(d.Flag(external, subject, "MisleadingSpam", "acct/4").Case.ID)
+	}
+	mine, theirs := d.Take("ann").Case.ID, d.Take("kim").Case.ID
+	full = []state{{"work", "/work", "/work"}, {"settings", "/settings", "/settings"}, {"find", "/find", "/find?q=plaza:post/1"}, {"find-nothing", "/find", "/find?q=some+words"}, {"queue", "/queues/{name}", "/queues/spam?state=claimed"}, {"case-mine", "/cases/{id}", "/cases/" + mine}, {"case-read", "/cases/{id}", "/cases/" + theirs}}
 	judge(full)
 	// Without a session there is one page.
 	tab.Click("#sign-out")
@@ -146,6 +144,8 @@ unless { resource == Queue::"spam" };
 		"/{$}":                {""},
 		"/signin":             {""},
 		"/work":               {""},
+		"/settings":           {""},
+		"/find":               {"?q=plaza:acct/4", "?q=plaza:acct/3", "?q=plaza:@shop"},
 		"/queues":             {""},
 		"/queues/{name}":      {"identity", "spam", "spam?state=claimed", "identity?state=claimed"},
 		"/cases/{id}":         {hidden.Case.ID, shared.Case.ID, busy.Case.ID},

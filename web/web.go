@@ -28,6 +28,7 @@ import (
 
 	"github.com/a-h/templ"
 
+	"countersign.dev/canonical"
 	"countersign.dev/desk"
 	"countersign.dev/fault"
 	"countersign.dev/fault/problem"
@@ -121,6 +122,8 @@ func (s *Server) routes() {
 	s.mux.HandleFunc("POST /signin", s.answer(s.signIn))
 	s.mux.HandleFunc("POST /signout", s.answer(s.signOut))
 	s.get("/work", s.page(s.work))
+	s.get("/settings", s.page(s.settings))
+	s.get("/find", s.page(s.find))
 	s.get("/queues", s.page(s.queues))
 	s.get("/queues/{name}", s.page(s.queue))
 	s.get("/cases/{id}", s.page(s.aCase))
@@ -221,6 +224,7 @@ type frame struct {
 	Expires time.Time // of the session
 	Path    string
 	Moment  string
+	Prefers string // how the reader likes the pages, canonical JSON
 }
 
 // show writes a page, or only its content if a page's script asks for that.
@@ -228,6 +232,9 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, status int, by *re
 	f := frame{view: v, Static: "/static/" + s.version, Reader: by, Now: s.config.Now(), Idle: s.config.Idle, Path: r.URL.RequestURI()}
 	if by != nil {
 		f.Expires, f.Moment = by.Session.Expires.Time, by.moment
+		if p, err := s.desk.PreferencesOf(r.Context(), by.of()); err == nil {
+			f.Prefers = string(canonical.MustMarshal(p))
+		}
 	}
 	var b bytes.Buffer
 	whole := r.Header.Get(FragmentHeader) == ""

@@ -3,7 +3,7 @@ import { checkDecision, bySessionOnly, deed, order, usualFor } from "./decision.
 import { deskNow } from "./keys.js";
 import { bySessionKey, byOwnKey, checkStatement, refuse, signed } from "./sign.js";
 import { time, canonical } from "./canonical.js";
-import { api, during, fresh, go, keysOf, mine, onLeave, onOut, page, put, told, toast, typeOf, watch } from "./shell.js";
+import { api, during, fresh, go, keysOf, mine, onLeave, onOut, page, preferred, put, told, toast, typeOf, watch } from "./shell.js";
 
 const $ = (s, of = document) => of.querySelector(s);
 const all = (s, of = document) => [...of.querySelectorAll(s)];
@@ -82,7 +82,7 @@ page("case", (main) => {
     "[": { does: "Picture before", run: () => step(".veiled[data-picture]", -1) },
     b: { does: "Lift the veil while held", run: () => unveil(true) },
     B: { does: "Lift the veil, or let it fall", run: () => unveil(false) },
-    z: { does: "Take the last decision back, for 15 seconds", run: takeBack },
+    z: { does: "Take the last decision back, for 15 seconds", run: () => takeBack() },
   };
   $("#rail-open", main).addEventListener("click", () => $(".rail", main).classList.toggle("open"));
   if (!holds) {
@@ -369,7 +369,7 @@ page("case", (main) => {
       at.dataset.name = at.textContent;
       at.replaceChildren(img);
       opened.add(at.dataset.picture);
-      if (held) addEventListener("keyup", () => veil(at), { once: true });
+      if (held && preferred().veil !== "press") addEventListener("keyup", () => veil(at), { once: true });
     } catch (e) {
       toast(told(e));
     }
@@ -403,15 +403,15 @@ function countdown() {
       last = undefined;
       return toast("");
     }
-    toast("Decided " + last.case + ". Take it back with z: " + left + " s.", { name: "Take back", run: takeBack });
+    toast("Decided " + last.case + ". Take it back with z: " + left + " s.", { name: "Take back", run: () => takeBack() });
   };
   show();
   counting = setInterval(show, 1000);
 }
 
-async function takeBack() {
-  if (!last || Date.now() > last.until) return toast("There is no decision of yours to take back.");
-  const taken = last;
+export async function takeBack(decision) {
+  const taken = decision?.id ? decision : last;
+  if (!taken || Date.now() > taken.until) return toast("There is no decision of yours to take back.");
   await during(async () => {
     try {
       const s = await mine();
