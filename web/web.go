@@ -116,6 +116,11 @@ func (s *Server) routes() {
 	s.mux.HandleFunc("GET /cases/{id}", s.page(s.aCase))
 	s.mux.HandleFunc("GET /cases/{id}/now", s.page(s.caseNow))
 	s.mux.HandleFunc("GET /cases/{id}/history", s.page(s.caseHistory))
+	s.mux.HandleFunc("GET /countersign", s.page(s.waiting))
+	s.mux.HandleFunc("GET /countersign/{request}", s.page(s.countersign))
+	s.mux.HandleFunc("GET /countersign/{request}/now", s.page(s.requestNow))
+	s.mux.HandleFunc("GET /requests", s.page(s.requests))
+	s.mux.HandleFunc("GET /requests/{id}", s.page(s.request))
 	s.mux.HandleFunc("POST /next", s.answer(s.next))
 	s.mux.HandleFunc("/", s.open(func(http.ResponseWriter, *http.Request) (view, error) {
 		return view{}, fault.New(fault.NotFound, "no-such-page", "There is no such page at this desk.")
@@ -131,6 +136,9 @@ type view struct {
 	// Narrow leaves out the navigation: for pages before a sign-in, and for those on which
 	// nothing may draw the eye away.
 	Narrow bool
+	// Quiet is a page on which nothing may be pressed by mistake: it has no single keys but its
+	// own, and no frame.
+	Quiet bool
 }
 
 // reader is who reads a page.
