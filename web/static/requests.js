@@ -18,7 +18,7 @@ page("requests", (main) => {
     return;
   }
   const id = box.dataset.request, version = Number(box.dataset.version);
-  const action = JSON.parse($("#request-data", main).dataset.action);
+  const action = JSON.parse($("#request-data", main).dataset.act);
   watch({ request: id }, (e) => (e.sort === "again" || e.version > version) && look(e));
   async function look(e) {
     if (e.sort === "again") {
