@@ -15,7 +15,6 @@ import (
 	"countersign.dev/desk/acts"
 	"countersign.dev/desk/casework"
 	"countersign.dev/fault"
-	"countersign.dev/ledger/proof"
 	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
 	"countersign.dev/wording"
@@ -48,7 +47,6 @@ type signPage struct {
 	LastSoon  bool
 	Last      string
 	Since     string
-	Reasons   []proof.Reason
 	Expires   canonical.Time
 	Open      bool
 }
@@ -56,6 +54,9 @@ type signPage struct {
 // checked are the facts that the page's script compares with the action, by the names that they have
 // there.
 var checked = map[string]bool{"kind": true, "tier": true, "until": true, "category": true}
+
+// elsewhere are the facts that the page shows in another place.
+var elsewhere = map[string]bool{"reason": true, "action": true, "case": true, "undo": true, "lost for good": true}
 
 // lastDaySoon is how near a last day is shown as an alarm.
 const lastDaySoon = 30 * 24 * time.Hour
@@ -169,7 +170,9 @@ func signNowOf(a actions.Action, r linkv1.Reading, open bool) signNow {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.State.Facts)) {
-		p.Facts = append(p.Facts, [2]string{strings.ReplaceAll(string(name), "_", " "), shown(fmt.Sprint(r.State.Facts[name]))})
+		if text := factWords(name, r.State.Facts[name]); text != "" {
+			p.Facts = append(p.Facts, [2]string{strings.ReplaceAll(string(name), "_", " "), text})
+		}
 	}
 	if !open {
 		return p
@@ -184,4 +187,32 @@ func slotBy(x acts.Slot) string {
 		return "anybody who is independent"
 	}
 	return wording.Qualifier(x.By)
+}
+
+// factWords is a fact about a subject for a page; empty if it says nothing.
+func factWords(name platform.Fact, v any) string {
+	switch n := v.(type) {
+	case bool:
+		if n {
+			return "yes"
+		}
+		return "no"
+	case int64:
+		if name == platform.FactCreated {
+			return time.Unix(n, 0).UTC().Format("2 January 2006")
+		}
+		return grouped(n)
+	case float64:
+		return grouped(int64(n))
+	}
+	return shown(fmt.Sprint(v))
+}
+
+// grouped writes a number with commas, so that people read its size.
+func grouped(n int64) string {
+	text := number(n)
+	for at := len(text) - 3; at > 0 && text[at-1] != '-'; at -= 3 {
+		text = text[:at] + "," + text[at:]
+	}
+	return text
 }

@@ -363,7 +363,7 @@ func signing(p signPage) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		for _, f := range p.Facts {
-			if f[1] != "" && f[0] != "reason" && f[0] != "action" && f[0] != "case" {
+			if f[1] != "" && !elsewhere[f[0]] {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 29, "<dt>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
@@ -891,7 +891,7 @@ func signing(p signPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 92, "<table class=\"slots\"><thead><tr><th scope=\"col\">Signature</th><th scope=\"col\">By</th><th scope=\"col\">State</th></tr></thead> <tbody>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 92, "<table class=\"slots\"><thead><tr><th scope=\"col\"><span class=\"unseen\">Number</span></th><th scope=\"col\">By</th><th scope=\"col\">State</th></tr></thead> <tbody>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -37,6 +37,8 @@ type Sight struct {
 	Asker *Asker
 	// Slots are the signatures that the request needs, for a reader who may sign or asked for it.
 	Slots []Slot
+	// Reasons say why an open request is held.
+	Reasons []proof.Reason
 }
 
 // Asker is what the possible signers of a request learn of the person who asks.
@@ -120,7 +122,8 @@ func (d *Room) sight(ctx context.Context, s *proof.State, by kernel.Caller, r st
 	me := s.People.Standing(by.Worker, now)
 	asks := s.People.Standing(r.Requester(), now)
 	out := Sight{Request: r.Request, HasSigned: signedBy(r, by.Worker)}
-	if r.Open() && now.Before(r.Expires().Time) {
+	live := r.Open() && now.Before(r.Expires().Time)
+	if live {
 		ask, err := d.asked(ctx, s, r)
 		if err != nil {
 			return Sight{}, err
@@ -132,15 +135,21 @@ func (d *Room) sight(ctx context.Context, s *proof.State, by kernel.Caller, r st
 		if out.May = err == nil; err != nil {
 			out.Why = fault.TextOf(err)
 		}
+		if _, reasons, err := s.Demands(ask); err == nil {
+			for _, x := range reasons {
+				out.Reasons = append(out.Reasons, proof.Reason{Policy: x.Policy, Text: x.Text})
+			}
+		}
 	}
 	out.Whole = out.May || out.HasSigned || me.Vendor == "" || me.Vendor == asks.Vendor || r.Requester() == by.Worker || kernel.ReadsAll(s, me)
 	if out.May || out.HasSigned {
 		out.Asker = askerOf(s, by.Worker, r.Requester(), now)
 	}
-	if out.Whole && r.Open() {
+	if out.Whole && live {
 		out.Slots = slots(s, r, me, out.May && !out.HasSigned, now)
 	}
 	if !out.Whole {
+		out.Reasons = nil
 		out.Request = actions.Request{ID: r.ID, Version: r.Version, Status: r.Status, Created: r.Created, Updated: r.Updated,
 			Action: actions.Action{V: r.Action.V, Kind: r.Action.Kind, Tier: r.Action.Tier, Direction: r.Action.Direction, Subject: platform.Subject{Platform: r.Action.Subject.Platform}}}
 	}

@@ -588,19 +588,9 @@ func (s *State) Asks(a Ask, w workforce.WorkerID) error {
 	if err := s.checkEmergency(a.Action, a.Request, sg); err != nil {
 		return err
 	}
-	var j Judgement
-	requester := s.People.Standing(st.Signer, a.standsAt(st))
-	j.Facts = FactsOf(a.Action, requester, a.Tier, a.Lifts)
-	j.Need = s.RuleOn(a.Action, j.Facts, st).Need
-	if j.Facts.Founding {
-		j.Need = s.foundingNeed()
-	}
-	var err error
-	if j.ByLaw, err = s.lawOf(a, j.Facts); err != nil {
+	j, err := s.demands(a)
+	if err != nil {
 		return err
-	}
-	if j.ByLaw != nil {
-		j.Need = j.ByLaw.Need
 	}
 	if err := s.mayCountersign(a, &j, sg, actions.Signed{Statement: actions.Statement{Signer: w, Request: st.Request, Verdict: actions.VerdictCountersign}}); err != nil {
 		return err
@@ -616,6 +606,28 @@ func (s *State) Asks(a Ask, w workforce.WorkerID) error {
 		return refuse("key-not-hardware", "This act needs keys that are bound to hardware, and you have none.")
 	}
 	return nil
+}
+
+// Demands says what a request needs, and why, by the policy and the laws of now. It checks no
+// signature.
+func (s *State) Demands(a Ask) (actions.Need, []policy.Reason, error) {
+	j, err := s.demands(a)
+	return j.Need, j.Ruling.Reasons, err
+}
+
+func (s *State) demands(a Ask) (j Judgement, err error) {
+	st := a.Request.Statement
+	j.Facts = FactsOf(a.Action, s.People.Standing(st.Signer, a.standsAt(st)), a.Tier, a.Lifts)
+	j.Ruling = s.RuleOn(a.Action, j.Facts, st)
+	j.Need = j.Ruling.Need
+	if j.Facts.Founding {
+		j.Need = s.foundingNeed()
+	}
+	if j.ByLaw, err = s.lawOf(a, j.Facts); err == nil && j.ByLaw != nil {
+		j.Need = j.ByLaw.Need
+		j.Ruling.Reasons = append(slices.Clip(j.Ruling.Reasons), j.ByLaw.Reason)
+	}
+	return j, err
 }
 
 // Lapsed returns why a request can become ready no more, whoever countersigns it: its
