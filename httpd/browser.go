@@ -106,7 +106,9 @@ func (s *Server) pages(next http.Handler) http.Handler {
 				return
 			}
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), browserKey{}, browsing{b, err})))
+		known := r.WithContext(context.WithValue(r.Context(), browserKey{}, browsing{b, err}))
+		defer func() { r.Pattern = known.Pattern }() // for the log
+		next.ServeHTTP(w, known)
 	})
 }
 

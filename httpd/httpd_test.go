@@ -76,7 +76,7 @@ func (s *site) do(method, path string, headers ...string) *httptest.ResponseReco
 		if headers[i] == "Host" {
 			r.Host = headers[i+1]
 		} else {
-			r.Header.Set(headers[i], headers[i+1])
+			r.Header.Add(headers[i], headers[i+1])
 		}
 	}
 	w := httptest.NewRecorder()
@@ -451,5 +451,18 @@ func TestShutdown(t *testing.T) {
 	}
 	if err := <-served; err != nil {
 		t.Errorf("serving ended with %v", err)
+	}
+}
+
+// TestRouteWithACookie: the log names the route also of what a page asks for.
+func TestRouteWithACookie(t *testing.T) {
+	s := newSite(t, func(c *httpd.Config) {
+		mux := http.NewServeMux()
+		mux.HandleFunc("GET /api/cases/{id}", func(http.ResponseWriter, *http.Request) {})
+		c.API = mux
+	})
+	s.do("GET", "/api/cases/c_17", "Cookie", "countersign=secret")
+	if got := s.log.String(); !strings.Contains(got, `"route":"GET /api/cases/{id}"`) || strings.Contains(got, "c_17") || strings.Contains(got, "secret") {
+		t.Error(got)
 	}
 }

@@ -133,9 +133,12 @@ func TestOwnHTTPS(t *testing.T) {
 	if got := w.Header.Get("Strict-Transport-Security"); got == "" {
 		t.Error("a browser may come back without https")
 	}
-	old := func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS11, tls.VersionTLS11 }
-	if _, _, err := o.get(first, "desk.example.com", "/healthz", old); err == nil {
-		t.Error("TLS 1.1 is taken")
+	// The suites that TLS 1.0 and 1.1 have in common with the desk's certificate.
+	old := &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11, InsecureSkipVerify: true,
+		CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}}
+	if c, err := (&tls.Dialer{Config: old}).DialContext(t.Context(), "tcp", o.address); err == nil {
+		t.Errorf("the desk takes %s", tls.VersionName(c.(*tls.Conn).ConnectionState().Version))
+		_ = c.Close()
 	}
 	if _, _, err := o.get(first, "desk.example.com", "/healthz", func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }); err != nil {
 		t.Errorf("TLS 1.2: %v", err)
@@ -252,6 +255,8 @@ func TestProxies(t *testing.T) {
 		{"named, without https", named, []string{"Host", "desk.example.com", "X-Forwarded-Proto", "http"}, "http://desk.example.com", "needs-https"},
 		{"named, that says nothing", named, []string{"Host", "desk.example.com"}, "http://desk.example.com", "needs-https"},
 		{"named, that says two things", named, []string{"Host", "desk.example.com", "X-Forwarded-Proto", "https, http"}, "http://desk.example.com", "needs-https"},
+		{"named, that passes on what the client said", named, []string{"Host", "desk.example.com", "X-Forwarded-Proto", "https", "X-Forwarded-Proto", "http"}, "http://desk.example.com", "needs-https"},
+		{"named, that passes on another name", named, []string{"Host", "desk.example.com", "X-Forwarded-Host", "localhost", "X-Forwarded-Host", "desk.example.com", "X-Forwarded-Proto", "https"}, "https://desk.example.com", ""},
 		{"named, under a foreign name", named, []string{"Host", "desk.example.com", "X-Forwarded-Host", "evil.example", "X-Forwarded-Proto", "https"}, "", ""},
 		{"somebody else", other, []string{"Host", "desk.example.com", "X-Forwarded-Proto", "https"}, "http://desk.example.com", "needs-https"},
 		{"somebody else, who names the desk", other, []string{"Host", "evil.example", "X-Forwarded-Host", "desk.example.com"}, "", ""},

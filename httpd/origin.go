@@ -110,7 +110,7 @@ func CheckPage(r *http.Request, origins []string) error {
 		return fault.New(fault.Forbidden, "needs-https", OnlyLocalhost+" Open it by https, or on the desk's own machine at http://localhost.")
 	}
 	if !slices.Contains(origins, origin) {
-		return fault.New(fault.Forbidden, "foreign-page", "Passkeys of this desk do not sign on %s, only on %s. `countersign site propose` changes that, and several people sign it.", clip(origin), strings.Join(origins, ", "))
+		return fault.New(fault.Forbidden, "foreign-page", "Passkeys of this desk do not sign on %s, only on %s. `countersign site propose --page ORIGIN --reason WHY` changes that, and several people sign it.", clip(origin), strings.Join(origins, ", "))
 	}
 	return nil
 }

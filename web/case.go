@@ -287,6 +287,10 @@ func (s *Server) next(w http.ResponseWriter, r *http.Request) error {
 	}
 	b.moment = s.desk.Moment()
 	t, err := s.desk.Next(r.Context(), b.of(), in.Queue, in.Without...)
+	if fault.Is(err, "nothing-waits") {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
 	if err != nil {
 		return err
 	}

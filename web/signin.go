@@ -52,6 +52,9 @@ func (s *Server) signInPage(w http.ResponseWriter, r *http.Request) (view, error
 	if !local(to) {
 		to = "/work"
 	}
+	if err := httpd.CheckPage(r, state.Trust.Origins); err != nil {
+		return view{Title: "Sign in", Narrow: true, Body: noSignIn(state.Origin, fault.TextOf(err))}, nil
+	}
 	return view{Title: "Sign in", Script: "signin", Narrow: true, Body: signInForm(state.Origin, state.Trust.RelyingParty, to)}, nil
 }
 
@@ -85,6 +88,13 @@ type begunKey struct {
 func (s *Server) begin(w http.ResponseWriter, r *http.Request) error {
 	var in beginning
 	if err := read(r, &in); err != nil {
+		return err
+	}
+	state, err := s.desk.State(r.Context())
+	if err != nil {
+		return err
+	}
+	if err := httpd.CheckPage(r, state.Trust.Origins); err != nil {
 		return err
 	}
 	if !workforce.ValidIdentifier(string(in.Worker)) {

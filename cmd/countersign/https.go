@@ -112,7 +112,7 @@ func browserDesk(l net.Listener, own *httpd.Certificate, proxied bool, hosts, or
 		return browser{why: httpd.OnlyLocalhost + " This desk answers at " + l.Addr().String() + " alone." + elsewhere}
 	}
 	if !slices.Contains(origins, b.address) {
-		foreign := fmt.Sprintf("Nobody can sign in there: passkeys of this desk sign on %s only. `countersign site propose` changes that, and several people sign it.", strings.Join(origins, ", "))
+		foreign := fmt.Sprintf("Nobody can sign in there: passkeys of this desk sign on %s only. `countersign site propose --page ORIGIN --reason WHY` changes that, and several people sign it.", strings.Join(origins, ", "))
 		b.why = strings.TrimSpace(foreign + " " + b.why)
 	}
 	return b

@@ -56,7 +56,7 @@ func (c *initOpen) Help() string {
 		"Give --site and --page if people will sign with passkeys in browsers: they are signed with the founding. Without them they are for trying on one machine. " +
 		siteIsFixed + " Take the registrable domain of the pages (example.com for https://desk.example.com), unless strangers have pages under it. " +
 		"It is no IP address; each page's host is the site or a subdomain of it; pages are of https, but for http://localhost. " +
-		"Pages are changed later by several people (countersign site propose).\n\n" +
+		"Pages are changed later by several people (countersign site propose --page ORIGIN --reason WHY).\n\n" +
 		"With two officers the desk works under one rule: no policy may need more than two people. Everything that would " +
 		"need two countersigners then needs one. Both are indispensable: where one is lost, nobody can thaw, admit or enrol any more. " +
 		"With three officers the desk goes on without each of them."
@@ -81,7 +81,7 @@ func (c *initOpen) site() error {
 // aboutSite says what the chosen site means, and which other one there would be.
 func (c *initOpen) aboutSite() string {
 	if c.Site == actions.Localhost {
-		return "The site of passkeys is localhost: people sign in browsers on this machine only. Found a desk for others with --site and --page; no site is changed later without new passkeys."
+		return "The site of passkeys is localhost: people sign in browsers on this machine only. Found a desk for others with --site and --page: another site later needs new passkeys of everybody."
 	}
 	text := fmt.Sprintf("The site of passkeys is %s, for pages on %s. %s", c.Site, strings.Join(c.Page, ", "), siteIsFixed)
 	if wider := actions.SuggestSite(c.Page); wider != "" && wider != c.Site {

@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 // servers on free ports. Commands besides testscript's own:
 //
 //	exit N PROGRAM ARGS…     run, and demand exit code N
-//	serve DIR [ARGS…]        start the desk in DIR; sets URL and PLAZA; ended with the script
+//	serve DIR [ARGS…]        start the desk in DIR; sets URL, PLAZA and BROWSER; ended with the script
 //	finish                   end it as Ctrl-C does, and demand exit code 0
 //	crash                    end it as a power cut does
 //	locked FILE…             demand that the kernel knows of a lock on each database
@@ -147,10 +147,11 @@ func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 		<-s.ended
 		ts.Fatalf("serve did not start: %v\n%s", err, s.stderr)
 	}
-	var doc struct{ Desk, Plaza string }
+	var doc struct{ Desk, Plaza, Browser string }
 	ts.Check(json.Unmarshal([]byte(line), &doc))
 	ts.Setenv("URL", doc.Desk)
 	ts.Setenv("PLAZA", doc.Plaza)
+	ts.Setenv("BROWSER", doc.Browser)
 	ts.Setenv("DESK", ts.MkAbs(args[0]))
 	withServers(func() { servers[ts] = s })
 }

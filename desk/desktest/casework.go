@@ -95,13 +95,27 @@ func (w *World) Owns(id workforce.WorkerID, accounts ...string) {
 
 // TryFlag hands in, by the program square, the report of an account on a subject of plaza.
 func (w *World) TryFlag(external, subject string, reason cases.Reason, reporter string) (casework.Received, error) {
+	return w.tryFlag(external, subject, reason, reporter, "Look at "+subject+".")
+}
+
+func (w *World) tryFlag(external, subject string, reason cases.Reason, reporter, text string) (casework.Received, error) {
 	w.clock.Advance(time.Millisecond) // so that of two cases the later one has the later identifier
 	got, err := w.Desk.TakeReports(w.t.Context(), kernel.ProgramCaller{ID: "square"}, []cases.Report{{ExternalID: external, At: canonical.At(w.clock.Now()), Subject: platform.Subject{Platform: "plaza", ID: subject}, Reason: string(reason),
-		Text: "Look at " + subject + ".", Scores: []cases.Score{}, Evidence: cases.Told{Language: "en"}, Reporter: cases.Reporter{ID: reporter}}})
+		Text: text, Scores: []cases.Score{}, Evidence: cases.Told{Language: "en"}, Reporter: cases.Reporter{ID: reporter}}})
 	if err != nil {
 		return casework.Received{}, err
 	}
 	return got[0], got[0].Err
+}
+
+// FlagWith is Flag with the reporter's own words.
+func (w *World) FlagWith(external, subject string, reason cases.Reason, reporter, text string) casework.Received {
+	w.t.Helper()
+	got, err := w.tryFlag(external, subject, reason, reporter, text)
+	if err != nil {
+		w.t.Fatalf("report %s: %v", external, err)
+	}
+	return got
 }
 
 // Flag is TryFlag for what must be taken.

@@ -357,11 +357,12 @@ func (s *State) authoriseIn(a Authority, at time.Time, beforeFormats bool) error
 
 // Moot returns the reason why a change of the desk could not be applied at an instant,
 // whoever else signs it: the desk is already as the change would make it, the changed thing
-// is over, a key did not sign for its enrolment here, passkeys would not work with the site and
-// its pages, or whoever asks may not end these sessions, or there is no such program, owner of a program or engagement. It is called when a
-// change is drafted or handed in, so that nobody signs in vain; Authorise decides. The error is a
-// fault of kind Conflict, of type "no-possession" or "no-such-…", that of mayVoid, or that of
-// actions.CheckSite; it is nil if there is no such reason.
+// is over, a key did not sign for its enrolment here, passkeys would not work with the site
+// and its pages, whoever asks may not end these sessions, or there is no such program, owner
+// of a program or engagement. It is called when a change is drafted or handed in, so that
+// nobody signs in vain; Authorise decides. The error is a fault of kind Conflict, of type
+// "no-possession" or "no-such-…", that of mayVoid, or that of actions.CheckSite; it is nil if
+// there is no such reason.
 func (s *State) Moot(a actions.Action, by actions.Statement, at time.Time) error {
 	if !specDesk(a) {
 		return nil
@@ -902,9 +903,9 @@ func RowsRoot(rows []tlog.Hash) canonical.Digest {
 }
 
 // Evidence returns the numbers of the governance entries on which a ruling about these
-// people and keys rests, sorted: entry 0; the newest ones of policy, trust and laws; those
-// of the people's records, engagements, vendors and keys; and those of everybody above
-// them.
+// people and keys rests, sorted: entry 0; the newest ones of policy, trust and laws; each that
+// named another relying party; those of the people's records, engagements, vendors and keys;
+// and those of everybody above them.
 func (s *State) Evidence(people []workforce.WorkerID, keys []workforce.KeyID, at time.Time) []int64 {
 	need := map[int64]bool{0: true}
 	add := func(trail string) {

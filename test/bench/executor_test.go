@@ -52,6 +52,10 @@ type errand struct {
 }
 
 func TestMain(m *testing.M) {
+	if address := os.Getenv(liveVariable); address != "" {
+		browse(address)
+		return
+	}
 	for variable, run := range map[string]func(string) error{executorVariable: runExecutor, squareVariable: runSquare} {
 		if text := os.Getenv(variable); text != "" {
 			if err := run(text); err != nil {
