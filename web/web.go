@@ -45,6 +45,8 @@ type Config struct {
 	Now  func() time.Time
 	// Idle is the time without a key or a touch after which a page locks itself. 0: 15 minutes.
 	Idle time.Duration
+	// Demo is the living demo behind the pages; nil at every real desk.
+	Demo Demo
 }
 
 // Server serves the pages.
@@ -117,6 +119,7 @@ func (s *Server) routes() {
 	s.mux.HandleFunc("GET /cases/{id}/now", s.page(s.caseNow))
 	s.mux.HandleFunc("GET /cases/{id}/history", s.page(s.caseHistory))
 	s.mux.HandleFunc("POST /next", s.answer(s.next))
+	s.demoRoutes()
 	s.mux.HandleFunc("/", s.open(func(http.ResponseWriter, *http.Request) (view, error) {
 		return view{}, fault.New(fault.NotFound, "no-such-page", "There is no such page at this desk.")
 	}))
@@ -210,11 +213,12 @@ type frame struct {
 	Expires time.Time // of the session
 	Path    string
 	Moment  string
+	Demo    Demo
 }
 
 // show writes a page, or only its content if a page's script asks for that.
 func (s *Server) show(w http.ResponseWriter, r *http.Request, status int, by *reader, v view) {
-	f := frame{view: v, Static: "/static/" + s.version, Reader: by, Now: s.config.Now(), Idle: s.config.Idle, Path: r.URL.RequestURI()}
+	f := frame{view: v, Static: "/static/" + s.version, Reader: by, Now: s.config.Now(), Idle: s.config.Idle, Path: r.URL.RequestURI(), Demo: s.config.Demo}
 	if by != nil {
 		f.Expires, f.Moment = by.Session.Expires.Time, by.moment
 	}
