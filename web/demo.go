@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"time"
 
 	"countersign.dev/actions"
@@ -105,6 +106,13 @@ func (s *Server) demoRoutes() {
 	s.mux.HandleFunc("POST /demo/enrol", s.answer(s.demoEnrol))
 	s.mux.HandleFunc("POST /demo/step", s.answer(s.demoStep))
 	s.mux.HandleFunc("POST /demo/around", s.answer(s.demoAround))
+	s.mux.HandleFunc("GET /demo/verify/{request}", s.page(s.audit))
+}
+
+// audit is the page on which a visitor verifies the takedown that a request led to.
+func (s *Server) audit(_ context.Context, r *http.Request, _ reader) (view, error) {
+	request := r.PathValue("request")
+	return view{Title: "Verify a takedown", Script: "audit", Body: audit(request, "requests/"+url.PathEscape(request)+"/warrant")}, nil
 }
 
 // demoEnrol has a key enrolled that a visitor's browser made.

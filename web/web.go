@@ -92,6 +92,13 @@ func New(c Config) (*Server, error) {
 	}); err != nil {
 		return nil, fmt.Errorf("read the pages' files: %w", err)
 	}
+	style := incidentStyle()
+	sum.Write(style)
+	zipped, err := zip(style)
+	if err != nil {
+		return nil, fmt.Errorf("read the pages' files: %w", err)
+	}
+	s.files["incident.css"] = file{media: mime.TypeByExtension(".css"), plain: style, zipped: zipped}
 	s.version = hex.EncodeToString(sum.Sum(nil)[:8])
 	s.routes()
 	return s, nil
@@ -118,6 +125,7 @@ func (s *Server) routes() {
 	s.mux.HandleFunc("GET /cases/{id}", s.page(s.aCase))
 	s.mux.HandleFunc("GET /cases/{id}/now", s.page(s.caseNow))
 	s.mux.HandleFunc("GET /cases/{id}/history", s.page(s.caseHistory))
+	s.mux.HandleFunc("GET /incidents/{id}", s.page(s.incident))
 	s.mux.HandleFunc("POST /next", s.answer(s.next))
 	s.demoRoutes()
 	s.mux.HandleFunc("/", s.open(func(http.ResponseWriter, *http.Request) (view, error) {

@@ -1,7 +1,8 @@
 // The demo's tour: six steps in a bar at the bottom of the pages, and the picker of people. Nothing
 // of it is at a real desk.
 import { begin, bySession, certify, kept, newOwnKey, setClock } from "./keys.js";
-import { api, go, mine, stopWatching, told } from "./shell.js";
+import { api, mine, stopWatching, told } from "./shell.js";
+import { byOwnKey, checkStatement, signed } from "./sign.js";
 
 const root = document.documentElement;
 const bar = document.getElementById("tour");
@@ -79,20 +80,24 @@ document.addEventListener("desk", ({ detail: { method, path, ok } }) => {
 
 // arrived notices pages that a step asks to be read.
 function arrived() {
+  if (state.at === "auditor" && document.getElementById("main")?.dataset.verified) done("auditor", "You have seen it all: no one takes an account down alone.");
   if (state.at === "investigator" && location.pathname.startsWith("/incidents/")) done("investigator", "Plaza's own credential did it, around the desk.");
 }
+document.addEventListener("verified", arrived);
 new MutationObserver(arrived).observe(document.body, { childList: true });
 
 const acts = {
   async contractor() {
-    const s = await mine();
+    const who = byOwnKey(await mine());
     try {
-      await api("POST", "drafts", { key: s.key, kind: "account.takedown", reason: "goodbye", subject: "plaza:" + bar.dataset.president });
+      const d = await api("POST", "drafts", { key: who.key, kind: "account.takedown", reason: "goodbye", subject: "plaza:" + bar.dataset.president });
+      await checkStatement(d.action, d.statement, { request: d.statement.request, verdict: "request", who, most: 48 * 3600 });
+      await api("POST", "requests", { action: d.action, signed: await signed(d.statement, who) });
     } catch (e) {
       if (e.status !== 403) throw e;
       return done("contractor", "Refused. " + told(e));
     }
-    out().textContent = "The desk would take it.";
+    out().textContent = "The desk took it.";
   },
   async insider() {
     out().textContent = "Taking it down …";
