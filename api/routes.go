@@ -76,6 +76,8 @@ func (s *Server) register() {
 	add(s, operation{id: "reach", method: get, path: "/workers/{id}/reach", enters: true, summary: "What one worker could do alone, now and on the last day"}, s.reach)
 	add(s, operation{id: "list-platforms", method: get, path: "/platforms", summary: "Connected platforms"}, s.platforms)
 	add(s, operation{id: "desk", method: get, path: "/desk", summary: "Standing orders, modes, freezes and closed reviews"}, s.settings)
+	add(s, operation{id: "preferences", method: get, path: "/preferences", summary: "How you like the pages: keys, veil, language, zone"}, s.preferences)
+	add(s, operation{id: "keep-preferences", method: post, path: "/preferences", changes: true, status: http.StatusNoContent, summary: "Keep how you like the pages; it decides nothing"}, s.keepPreferences)
 	add(s, operation{id: "policy", method: get, path: "/policy", summary: "The policy set in force, budgets and trust"}, s.policy)
 	add(s, operation{id: "check-policy", method: post, path: "/policy/check", body: v1.MaxBody, summary: "What can be said of a set against the people of this desk; nothing is stored"}, s.checkPolicy)
 	add(s, operation{id: "backtest-policy", method: post, path: "/policy/backtest", body: v1.MaxBody, summary: "What a set would have ruled on recorded requests, facts as then; nothing is stored"}, s.backtest)

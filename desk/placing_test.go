@@ -18,7 +18,6 @@ import (
 // is over, and a promise changes by as much as the sets say.
 func TestPlacedAnew(t *testing.T) {
 	desktest.Each(t, func(t *testing.T, opt desktest.Options) {
-		t.Parallel()
 		o := newOffice(t, opt)
 		o.Clock().Hold()
 		flag := func(n int, reason cases.Reason) cases.Case {

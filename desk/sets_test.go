@@ -36,7 +36,6 @@ func refusedFor(t *testing.T, err error, typ, what string) {
 // and at another one, and a set that replaces it is the one that is read from then on.
 func TestSetsInForce(t *testing.T) {
 	desktest.Each(t, func(t *testing.T, o desktest.Options) {
-		t.Parallel()
 		w := desktest.New(t, o)
 		w.Staff()
 		other := w.Node(o)
@@ -106,7 +105,6 @@ func TestSetsInForce(t *testing.T) {
 // change that names it is drafted and when it is handed in; the set of before stays.
 func TestSetsRefused(t *testing.T) {
 	desktest.Each(t, func(t *testing.T, o desktest.Options) {
-		t.Parallel()
 		w := desktest.New(t, o)
 		w.Staff()
 		put := func(by workforce.WorkerID, part, text string) error {
@@ -175,7 +173,6 @@ func TestSetsRefused(t *testing.T) {
 // it.
 func TestHashLists(t *testing.T) {
 	desktest.Each(t, func(t *testing.T, o desktest.Options) {
-		t.Parallel()
 		w := desktest.New(t, o)
 		w.Staff()
 		a, b := canonical.Sum([]byte("a")), canonical.Sum([]byte("b"))
@@ -222,7 +219,6 @@ func TestHashLists(t *testing.T) {
 // same text put there again puts them right.
 func TestTextEdited(t *testing.T) {
 	desktest.Each(t, func(t *testing.T, o desktest.Options) {
-		t.Parallel()
 		w := desktest.New(t, o)
 		w.Staff()
 		text := cases.DefaultRules()

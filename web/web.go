@@ -28,6 +28,7 @@ import (
 
 	"github.com/a-h/templ"
 
+	"countersign.dev/canonical"
 	"countersign.dev/desk"
 	"countersign.dev/fault"
 	"countersign.dev/fault/problem"
@@ -56,6 +57,7 @@ type Server struct {
 	mux     *http.ServeMux
 	version string // of what is under /static/: part of its paths
 	files   map[string]file
+	paths   []string // of all routes that answer GET
 }
 
 // file is a file under /static/.
@@ -107,26 +109,38 @@ func New(c Config) (*Server, error) {
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
 
+// Routes returns the paths of all that answers GET, as the mux has them.
+func (s *Server) Routes() []string { return s.paths }
+
+// get registers a route.
+func (s *Server) get(path string, f http.HandlerFunc) {
+	s.paths = append(s.paths, path)
+	s.mux.HandleFunc("GET "+path, f)
+}
+
 // routes registers every page.
 func (s *Server) routes() {
-	s.mux.HandleFunc("GET /static/{version}/{name}", s.file)
-	s.mux.Handle("GET /live", live.New(live.Config{Desk: s.desk, Caller: func(r *http.Request) (desk.Caller, error) {
+	s.get("/static/{version}/{name}", s.file)
+	s.get("/live", live.New(live.Config{Desk: s.desk, Caller: func(r *http.Request) (desk.Caller, error) {
 		b, err := httpd.BrowserOf(r.Context())
 		return b.Caller, err
-	}}))
-	s.mux.HandleFunc("GET /{$}", s.open(s.front))
-	s.mux.HandleFunc("GET /signin", s.open(s.signInPage))
+	}}).ServeHTTP)
+	s.get("/{$}", s.open(s.front))
+	s.get("/signin", s.open(s.signInPage))
 	s.mux.HandleFunc("POST /signin/begin", s.answer(s.begin))
 	s.mux.HandleFunc("POST /signin", s.answer(s.signIn))
 	s.mux.HandleFunc("POST /signout", s.answer(s.signOut))
-	s.mux.HandleFunc("GET /work", s.page(s.work))
-	s.mux.HandleFunc("GET /queues", s.page(s.queues))
-	s.mux.HandleFunc("GET /queues/{name}", s.page(s.queue))
-	s.mux.HandleFunc("GET /cases/{id}", s.page(s.aCase))
-	s.mux.HandleFunc("GET /cases/{id}/now", s.page(s.caseNow))
-	s.mux.HandleFunc("GET /cases/{id}/history", s.page(s.caseHistory))
-	s.mux.HandleFunc("GET /incidents/{id}", s.page(s.incident))
+	s.get("/work", s.page(s.work))
+	s.get("/settings", s.page(s.settings))
+	s.get("/find", s.page(s.find))
+	s.get("/queues", s.page(s.queues))
+	s.get("/queues/{name}", s.page(s.queue))
+	s.get("/cases/{id}", s.page(s.aCase))
+	s.get("/cases/{id}/now", s.page(s.caseNow))
+	s.get("/cases/{id}/history", s.page(s.caseHistory))
+	s.get("/incidents/{id}", s.page(s.incident))
 	s.mux.HandleFunc("POST /next", s.answer(s.next))
+	s.paths = append(s.paths, "/")
 	s.demoRoutes()
 	s.mux.HandleFunc("/", s.open(func(http.ResponseWriter, *http.Request) (view, error) {
 		return view{}, fault.New(fault.NotFound, "no-such-page", "There is no such page at this desk.")
@@ -222,6 +236,7 @@ type frame struct {
 	Path    string
 	Moment  string
 	Demo    Demo
+	Prefers string // how the reader likes the pages, canonical JSON
 }
 
 // show writes a page, or only its content if a page's script asks for that.
@@ -229,6 +244,9 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, status int, by *re
 	f := frame{view: v, Static: "/static/" + s.version, Reader: by, Now: s.config.Now(), Idle: s.config.Idle, Path: r.URL.RequestURI(), Demo: s.config.Demo}
 	if by != nil {
 		f.Expires, f.Moment = by.Session.Expires.Time, by.moment
+		if p, err := s.desk.PreferencesOf(r.Context(), by.of()); err == nil {
+			f.Prefers = string(canonical.MustMarshal(p))
+		}
 	}
 	var b bytes.Buffer
 	whole := r.Header.Get(FragmentHeader) == ""

@@ -128,7 +128,13 @@ type Options struct {
 // database. PostgreSQL is left out where there is none, unless it is required.
 func Each(t *testing.T, test func(t *testing.T, o Options)) {
 	t.Helper()
-	sqldbtest.Each(t, func(t *testing.T, url string) { test(t, Options{URL: url}) })
+	// Both at once: a test waits more than it computes. The group waits for both of them.
+	t.Run("on", func(t *testing.T) {
+		sqldbtest.Each(t, func(t *testing.T, url string) {
+			t.Parallel()
+			test(t, Options{URL: url})
+		})
+	})
 }
 
 // New opens and founds a desk.

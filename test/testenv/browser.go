@@ -560,21 +560,11 @@ func (b *Tab) HTML() string {
 	return Eval[string](b, "'<!DOCTYPE html>\\n' + document.documentElement.outerHTML")
 }
 
-// Source returns the document as the server sent it.
+// Source returns the page as the server sends it now. A page that the browser may not keep is asked
+// for once more.
 func (b *Tab) Source() string {
 	b.t.Helper()
-	var source string
-	b.do("read the page's source", chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
-		tree, err := cdp.Call(ctx, tab, page.GetFrameTree, cdp.Empty{})
-		if err != nil {
-			return err
-		}
-		frame := tree.FrameTree.Frame
-		content, err := cdp.Call(ctx, tab, page.GetResourceContent, page.GetResourceContentParams{FrameID: frame.ID, URL: frame.URL})
-		source = string(content.Content)
-		return err
-	}))
-	return source
+	return Eval[string](b, "(async () => (await fetch(location.href, {credentials: 'same-origin'})).text())()")
 }
 
 // Eval evaluates JavaScript in the page and returns its value; it waits for a promise.

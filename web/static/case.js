@@ -3,7 +3,7 @@ import { checkDecision, bySessionOnly, deed, order, usualFor } from "./decision.
 import { deskNow } from "./keys.js";
 import { bySessionKey, byOwnKey, checkStatement, refuse, signed } from "./sign.js";
 import { time, canonical } from "./canonical.js";
-import { api, during, fresh, go, keysOf, mine, onLeave, onOut, page, put, told, toast, typeOf, watch } from "./shell.js";
+import { api, during, fresh, go, keysOf, mine, onLeave, onOut, page, preferred, put, told, toast, typeOf, watch } from "./shell.js";
 
 const $ = (s, of = document) => of.querySelector(s);
 const all = (s, of = document) => [...of.querySelectorAll(s)];
@@ -82,7 +82,7 @@ page("case", (main) => {
     "[": { does: "Picture before", run: () => step(".veiled[data-picture]", -1) },
     b: { does: "Lift the veil while held", run: () => unveil(true) },
     B: { does: "Lift the veil, or let it fall", run: () => unveil(false) },
-    z: { does: "Take the last decision back, for 15 seconds", run: takeBack },
+    z: { does: "Take the last decision back, for 15 seconds", run: () => takeBack() },
   };
   $("#rail-open", main).addEventListener("click", () => $(".rail", main).classList.toggle("open"));
   if (!holds) {
@@ -112,7 +112,7 @@ page("case", (main) => {
     for (const b of boxes) {
       const m = usual.find((m) => m.kind === b.dataset.kind && (m.value ?? "") === b.dataset.value && !!b.dataset.subject === !!m.owner);
       b.checked = !!m;
-      if (m?.days) $("input[name=days]", b.closest("label")).value = m.days;
+      if (m?.days) $("input[name=days]", b.closest(".measure")).value = m.days;
     }
     changed();
   }
@@ -120,7 +120,7 @@ page("case", (main) => {
     const m = { kind: b.dataset.kind };
     if (b.dataset.value) m.value = b.dataset.value;
     if (b.dataset.subject) m.subject = b.dataset.subject;
-    const days = $("input[name=days]", b.closest("label"));
+    const days = $("input[name=days]", b.closest(".measure"));
     if (days) m.until = time(Math.round((deskNow() + Number(days.value) * 86400e6) / 1e6) * 1e6);
     return m;
   });
@@ -129,7 +129,7 @@ page("case", (main) => {
     const rule = chosen();
     if (!rule) return true;
     const want = usualFor(rule, shown.of, shown.strikes?.[rule.number] ?? 0).map((m) => [m.kind, m.value ?? "", m.owner ? "owner" : "", m.days ?? 0].join());
-    const have = boxes.filter((b) => b.checked).map((b) => [b.dataset.kind, b.dataset.value, b.dataset.subject ? "owner" : "", Number($("input[name=days]", b.closest("label"))?.value ?? 0)].join());
+    const have = boxes.filter((b) => b.checked).map((b) => [b.dataset.kind, b.dataset.value, b.dataset.subject ? "owner" : "", Number($("input[name=days]", b.closest(".measure"))?.value ?? 0)].join());
     return canonical(want.toSorted()) === canonical(have.toSorted());
   }
   let typing;
@@ -369,7 +369,7 @@ page("case", (main) => {
       at.dataset.name = at.textContent;
       at.replaceChildren(img);
       opened.add(at.dataset.picture);
-      if (held) addEventListener("keyup", () => veil(at), { once: true });
+      if (held && preferred().veil !== "press") addEventListener("keyup", () => veil(at), { once: true });
     } catch (e) {
       toast(told(e));
     }
@@ -403,15 +403,15 @@ function countdown() {
       last = undefined;
       return toast("");
     }
-    toast("Decided " + last.case + ". Take it back with z: " + left + " s.", { name: "Take back", run: takeBack });
+    toast("Decided " + last.case + ". Take it back with z: " + left + " s.", { name: "Take back", run: () => takeBack() });
   };
   show();
   counting = setInterval(show, 1000);
 }
 
-async function takeBack() {
-  if (!last || Date.now() > last.until) return toast("There is no decision of yours to take back.");
-  const taken = last;
+export async function takeBack(decision) {
+  const taken = decision?.id ? decision : last;
+  if (!taken || Date.now() > taken.until) return toast("There is no decision of yours to take back.");
   await during(async () => {
     try {
       const s = await mine();

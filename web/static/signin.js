@@ -48,3 +48,5 @@ form.addEventListener("submit", async (e) => {
     button.disabled = false;
   }
 });
+
+document.documentElement.dataset.ready = "signin";

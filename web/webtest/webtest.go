@@ -33,6 +33,7 @@ type Desk struct {
 	URL string // http://localhost:PORT
 	// Handler answers each request; a test may put something before it.
 	Handler http.Handler
+	Pages   *web.Server
 
 	t        testing.TB
 	passkeys map[workforce.WorkerID]testenv.Passkey
@@ -63,6 +64,7 @@ func Open(t testing.TB, o desktest.Options) *Desk {
 	if err != nil {
 		t.Fatal(err)
 	}
+	d.Pages = pages
 	d.Handler = httpd.New(httpd.Config{Desk: d.Town.Desk, API: rest, Web: pages, Now: d.Clock().Now,
 		Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))})
 	server := &httptest.Server{Listener: l, Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { d.Handler.ServeHTTP(w, r) })}}
