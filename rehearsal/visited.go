@@ -46,7 +46,7 @@ type Visited interface {
 type Scene struct {
 	Plaza     string           // address
 	President string           // the handle of the head of state
-	Treasury  string           // the handle of the ministry
+	Mayor     string           // the handle of the account that the visitor is asked about
 	Root      canonical.Digest // of the ledger
 	Enrol     string           // the name of the desk for enrolments
 }
@@ -176,7 +176,7 @@ func openBrowser(address string) {
 func (v *visited) Scene() Scene {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return Scene{Plaza: v.on.PlazaURL, President: president, Treasury: treasury, Root: v.root, Enrol: v.enrolName}
+	return Scene{Plaza: v.on.PlazaURL, President: president, Mayor: mayor, Root: v.root, Enrol: v.enrolName}
 }
 
 // Characters are the people whom a visitor can be.
@@ -273,7 +273,7 @@ func (v *visited) fill(ctx context.Context) error {
 	return fault.New(fault.Unavailable, "no-cases", "Nothing is reported just now. Try again in a moment.")
 }
 
-// waiting returns a request about the treasury that waits for one more person: the second.
+// waiting returns a request about the mayor's account that waits for one more person: the second.
 func (v *visited) waiting(ctx context.Context) (string, error) {
 	if v.held != "" {
 		switch r := v.as(ctx, asker, "action", "show", v.held); r.member("status") {
@@ -286,7 +286,7 @@ func (v *visited) waiting(ctx context.Context) (string, error) {
 			}
 		}
 	}
-	r := v.as(ctx, asker, "action", "request", "account.takedown", "plaza:"+treasury, "--reason", "The account is hacked: it offers money for passwords.")
+	r := v.as(ctx, asker, "action", "request", "account.takedown", "plaza:"+mayor, "--reason", "The account is hacked: it offers money for passwords.")
 	if r.member("id") == "" {
 		return "", r.err
 	}

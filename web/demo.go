@@ -31,7 +31,7 @@ type Demo interface {
 type DemoScene struct {
 	Plaza     string
 	President string
-	Treasury  string
+	Mayor     string
 	Root      canonical.Digest
 	Enrol     string // the name of the desk for enrolments
 }
@@ -88,7 +88,7 @@ func tour(d Demo) []tourStep {
 		lead(0, tourStep{Name: "contractor", Title: "Be the contractor on the last day", To: "/work", Act: "Take " + scene.President + " down",
 			Text: "Try to take the head of state down, as somebody did in 2017. One person was enough then."}),
 		lead(1, tourStep{Name: "countersign", Title: "Be asked to countersign", To: "/countersign",
-			Text: "An agent wants " + scene.Treasury + " down, and an employee has signed. Read the request and sign it: no one takes an account down alone."}),
+			Text: "An agent wants " + scene.Mayor + " down, and an employee has signed. Read the request and sign it: no one takes an account down alone."}),
 		{Name: "insider", Title: "Be the platform's insider", Act: "Take " + scene.President + " down around the desk", Public: true,
 			Text: "You work at plaza and need no desk. Open the account's page, press the button, and watch it come back."},
 		be("investigator", tourStep{Name: "investigator", Title: "Be the investigator",

@@ -139,6 +139,11 @@ func (s *Server) routes() {
 	s.get("/cases/{id}/now", s.page(s.caseNow))
 	s.get("/cases/{id}/history", s.page(s.caseHistory))
 	s.get("/incidents/{id}", s.page(s.incident))
+	s.get("/countersign", s.page(s.waiting))
+	s.get("/countersign/{request}", s.page(s.countersign))
+	s.get("/countersign/{request}/now", s.page(s.requestNow))
+	s.get("/requests", s.page(s.requests))
+	s.get("/requests/{id}", s.page(s.request))
 	s.mux.HandleFunc("POST /next", s.answer(s.next))
 	s.paths = append(s.paths, "/")
 	s.demoRoutes()
@@ -156,6 +161,9 @@ type view struct {
 	// Narrow leaves out the navigation: for pages before a sign-in, and for those on which
 	// nothing may draw the eye away.
 	Narrow bool
+	// Quiet is a page on which nothing may be pressed by mistake: it has no single keys but its
+	// own, and no frame.
+	Quiet bool
 }
 
 // reader is who reads a page.

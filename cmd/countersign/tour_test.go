@@ -107,6 +107,35 @@ func TestTour(t *testing.T) {
 	v.click("#tour .step[data-step=contractor] [data-act]")
 	v.done("contractor")
 
+	v.step("countersign")
+	v.be("te-003")
+	v.Wait("=> document.documentElement.dataset.ready === 'countersign'")
+	v.reads("#signing")
+	v.Screenshot("tour-countersign-page")
+	v.click("input[name=verdict][value=countersign]")
+	v.click("#typed")
+	for _, c := range "@mayor" {
+		v.key(string(c))
+	}
+	v.key("Enter")
+	v.done("countersign")
+
+	v.step("insider")
+	v.click("#tour .step[data-step=insider] [data-act]")
+	v.done("insider")
+
+	v.step("investigator")
+	v.be("em-015")
+	v.Wait("#incident")
+	v.reads("#incident h1", "#incident .summary", "#incident .figures", "#incident .signers")
+	v.done("investigator")
+
+	v.step("auditor")
+	v.be("em-020")
+	v.WaitText("#result", "It holds")
+	v.reads("main")
+	v.done("auditor")
+
 	if v.total > 5*time.Minute {
 		t.Errorf("the tour takes %v", v.total)
 	}

@@ -34,9 +34,8 @@ page("case", (main) => {
   const id = box.dataset.case, claim = Number(box.dataset.claim), holds = box.dataset.mine === "yes";
   const form = $("#verdict", main);
   const opened = new Set();
-  let reason = "";
 
-  load(main);
+  parts(main);
   for (const d of all("details[data-load-open]", main)) {
     d.addEventListener("toggle", async () => d.open && (await part($("div", d), d.dataset.loadOpen)), { once: true });
   }
@@ -350,35 +349,7 @@ page("case", (main) => {
 
   // --- pictures
 
-  async function unveil(held) {
-    const at = document.activeElement?.closest?.("[data-picture]") ?? $("[data-picture]", main);
-    if (!at) return toast("There is no picture here.");
-    if (at.firstChild?.tagName === "IMG") {
-      veil(at);
-      return;
-    }
-    if (!reason) {
-      reason = "judging the case";
-    }
-    try {
-      const r = await fetch("/api/v1/evidence/pictures/" + at.dataset.picture + "?case=" + id + "&reason=" + encodeURIComponent(reason), { credentials: "same-origin" });
-      if (!r.ok) throw Object.assign(new Error("The desk does not show it."), { problem: await r.json() });
-      const img = document.createElement("img");
-      img.alt = "";
-      img.src = URL.createObjectURL(await r.blob());
-      at.dataset.name = at.textContent;
-      at.replaceChildren(img);
-      opened.add(at.dataset.picture);
-      if (held && preferred().veil !== "press") addEventListener("keyup", () => veil(at), { once: true });
-    } catch (e) {
-      toast(told(e));
-    }
-  }
-  for (const b of all("[data-picture]", main)) b.addEventListener("click", () => { b.focus(); unveil(false); });
-  function veil(at) {
-    if (at.firstChild?.src) URL.revokeObjectURL(at.firstChild.src);
-    at.replaceChildren(at.dataset.name);
-  }
+  const unveil = veils(main, id, "judging the case", (digest) => opened.add(digest));
 
   function step(what, by) {
     const rows = all(what, main);
@@ -446,6 +417,37 @@ async function part(at, url) {
   if (r.ok) put(at, await r.text());
   else at.textContent = "It cannot be read now.";
 }
-function load(main) {
+export function parts(main) {
   for (const at of all("[data-load]", main)) part(at, at.dataset.load);
+}
+
+// --- veiled pictures
+
+// veils returns what lifts the veil of a picture of a case, or lets it fall; held: only while the
+// key is held. opened hears which pictures were seen.
+export function veils(main, id, reason, opened = () => {}) {
+  async function unveil(held) {
+    const at = document.activeElement?.closest?.("[data-picture]") ?? $("[data-picture]", main);
+    if (!at) return toast("There is no picture here.");
+    if (at.firstChild?.tagName === "IMG") return veil(at);
+    try {
+      const r = await fetch("/api/v1/evidence/pictures/" + at.dataset.picture + "?case=" + id + "&reason=" + encodeURIComponent(reason), { credentials: "same-origin" });
+      if (!r.ok) throw Object.assign(new Error("The desk does not show it."), { problem: await r.json() });
+      const img = document.createElement("img");
+      img.alt = "";
+      img.src = URL.createObjectURL(await r.blob());
+      at.dataset.name = at.textContent;
+      at.replaceChildren(img);
+      opened(at.dataset.picture);
+      if (held && preferred().veil !== "press") addEventListener("keyup", () => veil(at), { once: true });
+    } catch (e) {
+      toast(told(e));
+    }
+  }
+  function veil(at) {
+    if (at.firstChild?.src) URL.revokeObjectURL(at.firstChild.src);
+    at.replaceChildren(at.dataset.name);
+  }
+  for (const b of all("[data-picture]", main)) b.addEventListener("click", () => { b.focus(); unveil(false); });
+  return unveil;
 }

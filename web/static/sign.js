@@ -33,7 +33,7 @@ export async function checkStatement(action, st, { request, verdict, who, most }
   if (st.request !== request || !/^req_[0-9a-z]+$/.test(st.request)) refuse("its statement is about another request");
   if (st.verdict !== verdict) refuse("its statement says " + st.verdict + ", not " + verdict);
   checkSigner(st, who);
-  if (st.executor === "" || st.executor === "desk" || !/^sha256:/.test(st.policy)) refuse("its statement is incomplete");
+  if (st.executor === "" || (st.executor === "desk") !== (action.subject.platform === "desk") || !/^sha256:/.test(st.policy)) refuse("its statement is incomplete");
   checkLife(st, most);
 }
 
