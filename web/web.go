@@ -46,6 +46,8 @@ type Config struct {
 	Now  func() time.Time
 	// Idle is the time without a key or a touch after which a page locks itself. 0: 15 minutes.
 	Idle time.Duration
+	// Demo is the living demo behind the pages; nil at every real desk.
+	Demo Demo
 }
 
 // Server serves the pages.
@@ -92,6 +94,13 @@ func New(c Config) (*Server, error) {
 	}); err != nil {
 		return nil, fmt.Errorf("read the pages' files: %w", err)
 	}
+	style := incidentStyle()
+	sum.Write(style)
+	zipped, err := zip(style)
+	if err != nil {
+		return nil, fmt.Errorf("read the pages' files: %w", err)
+	}
+	s.files["incident.css"] = file{media: mime.TypeByExtension(".css"), plain: style, zipped: zipped}
 	s.version = hex.EncodeToString(sum.Sum(nil)[:8])
 	s.routes()
 	return s, nil
@@ -129,6 +138,7 @@ func (s *Server) routes() {
 	s.get("/cases/{id}", s.page(s.aCase))
 	s.get("/cases/{id}/now", s.page(s.caseNow))
 	s.get("/cases/{id}/history", s.page(s.caseHistory))
+	s.get("/incidents/{id}", s.page(s.incident))
 	s.get("/countersign", s.page(s.waiting))
 	s.get("/countersign/{request}", s.page(s.countersign))
 	s.get("/countersign/{request}/now", s.page(s.requestNow))
@@ -136,6 +146,7 @@ func (s *Server) routes() {
 	s.get("/requests/{id}", s.page(s.request))
 	s.mux.HandleFunc("POST /next", s.answer(s.next))
 	s.paths = append(s.paths, "/")
+	s.demoRoutes()
 	s.mux.HandleFunc("/", s.open(func(http.ResponseWriter, *http.Request) (view, error) {
 		return view{}, fault.New(fault.NotFound, "no-such-page", "There is no such page at this desk.")
 	}))
@@ -232,12 +243,13 @@ type frame struct {
 	Expires time.Time // of the session
 	Path    string
 	Moment  string
+	Demo    Demo
 	Prefers string // how the reader likes the pages, canonical JSON
 }
 
 // show writes a page, or only its content if a page's script asks for that.
 func (s *Server) show(w http.ResponseWriter, r *http.Request, status int, by *reader, v view) {
-	f := frame{view: v, Static: "/static/" + s.version, Reader: by, Now: s.config.Now(), Idle: s.config.Idle, Path: r.URL.RequestURI()}
+	f := frame{view: v, Static: "/static/" + s.version, Reader: by, Now: s.config.Now(), Idle: s.config.Idle, Path: r.URL.RequestURI(), Demo: s.config.Demo}
 	if by != nil {
 		f.Expires, f.Moment = by.Session.Expires.Time, by.moment
 		if p, err := s.desk.PreferencesOf(r.Context(), by.of()); err == nil {

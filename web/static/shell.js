@@ -1,6 +1,6 @@
 // What every page has: moving between pages by fragments, the palette, keys, the lock, the renewal
 // of the session, and what other tabs and the desk tell.
-import { begin, byPasskey, certify, deskNow, forget, kept, proofHeader, prove, setClock } from "./keys.js";
+import { begin, byPasskey, bySession, certify, deskNow, forget, kept, proofHeader, prove, setClock } from "./keys.js";
 import { micro } from "./canonical.js";
 
 const root = document.documentElement;
@@ -59,6 +59,7 @@ export async function api(method, target, body, { whole = false } = {}) {
     headers[proofHeader] = await prove(await mine(), method, path, text);
   }
   const r = await fetch(path, { method, headers, body: text || undefined, credentials: "same-origin" });
+  document.dispatchEvent(new CustomEvent("desk", { detail: { method, path, ok: r.ok } }));
   if (r.status === 204) return undefined;
   if (whole && r.ok) return r;
   const answer = r.headers.get("Content-Type")?.includes("json") ? await r.json() : undefined;
@@ -358,7 +359,7 @@ function listen() {
   stream.addEventListener("again", () => heard?.({ sort: "again" }));
   stream.addEventListener("over", () => signedOut("Your session has ended. What you typed is kept at the desk."));
 }
-function stopWatching() {
+export function stopWatching() {
   stream?.close();
   stream = watched = heard = undefined;
 }
@@ -434,7 +435,7 @@ export async function renew() {
     const old = await mine();
     const b = await begin(old.worker);
     const chosen = b.keys.find((k) => k.key === old.key) ?? b.keys[0];
-    const s = await certify(b, chosen, async (c) => (await byPasskey(c, [chosen.credential], b.site)).signature, old);
+    const s = await certify(b, old.own ? { key: old.key, credential: "", own: old.own } : chosen, old.own ? (c) => bySession({ pair: old.own }, c) : async (c) => (await byPasskey(c, [chosen.credential], b.site)).signature, old);
     tabs.postMessage({ from: old.token, token: s.token, expires: s.expires });
     Object.assign(root.dataset, { session: s.token, expires: s.expires });
     toast("Your session goes on until " + new Date(Date.parse(s.expires)).toLocaleTimeString() + ".");
