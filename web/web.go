@@ -88,7 +88,7 @@ func New(c Config) (*Server, error) {
 		fmt.Fprintf(sum, "%s %d\n", name, len(b))
 		sum.Write(b)
 		f := file{media: mime.TypeByExtension(path.Ext(name)), plain: b}
-		f.zipped, err = zip(b)
+		f.zipped, err = zip(b, gzip.BestCompression)
 		s.files[strings.TrimPrefix(name, "static/")] = f
 		return err
 	}); err != nil {
@@ -269,7 +269,6 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, status int, by *re
 	h := w.Header()
 	h.Set("Content-Security-Policy", policy)
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Vary", FragmentHeader)
 	h.Set("Permissions-Policy", "publickey-credentials-get=(self), publickey-credentials-create=(self), camera=(), microphone=(), geolocation=(), payment=(), usb=()")
 	if !whole {
 		h.Set("Countersign-Title", url.PathEscape(v.Title))
@@ -277,8 +276,16 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, status int, by *re
 			h.Set("Countersign-Script", v.Script)
 		}
 	}
+	h.Set("Vary", FragmentHeader+", Accept-Encoding")
+	out := b.Bytes()
+	if zips(r) && len(out) > fewBytes {
+		if small, err := zip(out, gzip.BestSpeed); err == nil {
+			h.Set("Content-Encoding", "gzip")
+			out = small
+		}
+	}
 	w.WriteHeader(status)
-	_, _ = w.Write(b.Bytes()) // a browser that has hung up does not learn that it failed
+	_, _ = w.Write(out) // a browser that has hung up does not learn that it failed
 }
 
 // fail answers with a page that says what went wrong and what to do. Whoever is signed out gets
@@ -322,15 +329,22 @@ func zips(r *http.Request) bool {
 	return false
 }
 
-func zip(b []byte) ([]byte, error) {
+func zip(b []byte, level int) ([]byte, error) {
 	var out bytes.Buffer
-	w := gzip.NewWriter(&out)
+	w, err := gzip.NewWriterLevel(&out, level)
+	if err != nil {
+		return nil, err
+	}
 	if _, err := w.Write(b); err != nil {
 		return nil, err
 	}
-	err := w.Close()
+	err = w.Close()
 	return out.Bytes(), err
 }
+
+// fewBytes is the size of a page up to which it is sent as it is. No page holds a secret that
+// somebody could guess from its compressed size: the cookie is in none.
+const fewBytes = 4 << 10
 
 // front sends everybody where their day begins.
 func (s *Server) front(w http.ResponseWriter, r *http.Request) (view, error) {

@@ -217,7 +217,7 @@ func (d *Room) load(ctx context.Context, by kernel.Caller, id string) (s *proof.
 		return s, st, c, nil
 	}
 	var task policy.Task
-	if err = d.desk.Store.ReadOne(ctx, func(stx *store.Tx) error {
+	if err = d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		task, err = d.taskOn(stx, s, st, by.Worker, c)
 		return err
 	}); err != nil {

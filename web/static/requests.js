@@ -80,7 +80,7 @@ page("requests", (main) => {
   }
 
   async function again() {
-    const value = action.command.layer.startsWith("label:") ? action.command.layer.slice(6) : "";
+    const value = action.command.layer?.startsWith("label:") ? action.command.layer.slice(6) : "";
     const subject = action.subject.platform + ":" + action.subject.id;
     const made = await handIn(
       (who) => api("POST", "drafts", {
