@@ -96,7 +96,7 @@ func New(c Config) (*Server, error) {
 	}
 	style := incidentStyle()
 	sum.Write(style)
-	zipped, err := zip(style)
+	zipped, err := zip(style, gzip.BestCompression)
 	if err != nil {
 		return nil, fmt.Errorf("read the pages' files: %w", err)
 	}
