@@ -31,9 +31,11 @@ func (v *visitor) reads(selectors ...string) {
 	v.t.Helper()
 	for _, s := range selectors {
 		for _, text := range v.Texts(s) {
-			if !v.read[text] {
-				v.read[text] = true
-				v.total += time.Duration(len(strings.Fields(text))) * perWord
+			for line := range strings.Lines(text) {
+				if line = strings.TrimSpace(line); !v.read[line] {
+					v.read[line] = true
+					v.total += time.Duration(len(strings.Fields(line))) * perWord
+				}
 			}
 		}
 	}

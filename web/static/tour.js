@@ -55,7 +55,7 @@ function show() {
   for (const b of current().querySelectorAll("[data-be]")) b.hidden = b.dataset.be === me;
   for (const b of current().querySelectorAll("[data-act]")) b.hidden = !me || (current().querySelector("[data-be]") && current().querySelector("[data-be]").dataset.be !== me);
   if (state.at === "agent" && !done) out().textContent = state.cases ? state.cases + " of 3" : "";
-  document.body.style.setProperty("--tour", bar.offsetHeight + "px");
+  root.style.setProperty("--tour", bar.offsetHeight + "px");
 }
 
 function done(step, text) {
