@@ -95,7 +95,7 @@ func TestEveryPage(t *testing.T) {
 }
 
 // parts are routes that are no pages: a part of one, a stream, a place that sends elsewhere.
-var parts = []string{"/{$}", "/live", "/cases/{id}/now", "/cases/{id}/history"}
+var parts = []string{"/{$}", "/live", "/cases/{id}/now", "/cases/{id}/shows", "/cases/{id}/history"}
 
 func number(n int) string { return map[int]string{1440: "1440", 390: "390"}[n] }
 
@@ -150,6 +150,7 @@ unless { resource == Queue::"spam" };
 		"/queues/{name}":      {"identity", "spam", "spam?state=claimed", "identity?state=claimed"},
 		"/cases/{id}":         {hidden.Case.ID, shared.Case.ID, busy.Case.ID},
 		"/cases/{id}/now":     {hidden.Case.ID, shared.Case.ID},
+		"/cases/{id}/shows":   {hidden.Case.ID, shared.Case.ID},
 		"/cases/{id}/history": {hidden.Case.ID, shared.Case.ID, busy.Case.ID},
 		"/live":               {"?case=" + hidden.Case.ID},
 	}
