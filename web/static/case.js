@@ -187,7 +187,7 @@ page("case", (main) => {
       for (const b of boxes) {
         const m = draft.measures.find((m) => m.kind === b.dataset.kind && (m.value ?? "") === b.dataset.value && (m.subject ?? "") === b.dataset.subject);
         b.checked = !!m;
-        if (m?.until) $("input[name=days]", b.closest("label")).value = Math.max(1, Math.round((micro(m.until) - deskNow()) / 86400e6));
+        if (m?.until) $("input[name=days]", b.closest(".choice")).value = Math.max(1, Math.round((micro(m.until) - deskNow()) / 86400e6));
       }
     }
     form.reasons.value = draft.reasons ?? "";
@@ -274,7 +274,7 @@ page("case", (main) => {
   const dialog = $("#deed", main);
   const texts = new Map(); // what was typed for a deed that was cancelled
   let todo;
-  dialog.addEventListener("close", () => texts.set(todo.what, $("#deed-text", dialog).value));
+  $("#deed-text", dialog).addEventListener("input", (e) => texts.set(todo.what, e.target.value));
   function ask(what, title, label, o, { text = true, more } = {}) {
     todo = { what, order: o };
     const typed = texts.get(what) ?? "";
@@ -313,7 +313,7 @@ page("case", (main) => {
         const s = await mine();
         const d = await deed({ what: todo.what, of: id, version: shown.version }, text, bySessionKey(s), s);
         const out = await api("POST", "cases/" + id + "/deeds", { ...(todo.what === "case.note" ? {} : { claim }), deed: d, text });
-        $("#deed-text", dialog).value = "";
+        texts.delete(todo.what);
         dialog.close();
         await keep();
         if (out.state === "claimed" && out.holder === s.worker) return fresh();
