@@ -137,6 +137,7 @@ func (s *Server) routes() {
 	s.get("/queues/{name}", s.page(s.queue))
 	s.get("/cases/{id}", s.page(s.aCase))
 	s.get("/cases/{id}/now", s.page(s.caseNow))
+	s.get("/cases/{id}/shows", s.page(s.caseShows))
 	s.get("/cases/{id}/history", s.page(s.caseHistory))
 	s.get("/incidents/{id}", s.page(s.incident))
 	s.get("/countersign", s.page(s.waiting))
