@@ -217,18 +217,27 @@ func (p *casePage) evidence(kept []casework.Kept) {
 		if read != nil && p.Author == nil && p.Thread == nil {
 			p.Author, p.Thread = &read.Author, read.Thread
 		}
-		for i, one := range k.Shown.Pictures {
+		for _, one := range picturesOf(k) {
 			if !one.Digest.IsZero() && seen[one.Digest] {
 				continue
 			}
 			seen[one.Digest] = true
-			out := picture{EvidencePicture: one}
-			if read != nil && i < len(read.Pictures) {
-				out.Alt = read.Pictures[i].Alt.Text
-			}
-			p.Pictures = append(p.Pictures, out)
+			p.Pictures = append(p.Pictures, one)
 		}
 	}
+}
+
+// picturesOf returns the pictures of a kept document of evidence, which was copied.
+func picturesOf(k casework.Kept) []picture {
+	var all []picture
+	for i, one := range k.Shown.Pictures {
+		out := picture{EvidencePicture: one}
+		if read := k.Shown.Read; read != nil && i < len(read.Pictures) {
+			out.Alt = read.Pictures[i].Alt.Text
+		}
+		all = append(all, out)
+	}
+	return all
 }
 
 // copiesOf lists the texts that the desk read, each once.

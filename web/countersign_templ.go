@@ -594,7 +594,7 @@ func signing(p signPage) templ.Component {
 			}
 			for _, k := range p.Kept {
 				if k.Shown != nil {
-					templ_7745c5c3_Err = pictures(k).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = pictures(picturesOf(k)).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
