@@ -169,7 +169,7 @@ let exact = false;
 
 // dress writes times as spans from now, or exactly after a press of "."; data-until counts down.
 function dress() {
-  for (const t of document.querySelectorAll("time[datetime]")) {
+  for (const t of document.querySelectorAll("time[datetime]:not(#incident time)")) {
     const at = Date.parse(t.dateTime);
     const s = (at - deskNow() / 1000) / 1000;
     t.title ||= t.textContent;
