@@ -83,6 +83,9 @@ func (s *Server) countersign(ctx context.Context, r *http.Request, by reader) (v
 		p.Last, p.Since = day(a.Last), day(a.Since)
 		p.LastSoon = a.InNotice || !a.Last.IsZero() && a.Last.Sub(s.config.Now()) < lastDaySoon
 	}
+	if p.Change, err = s.changeLines(ctx, by, id, seen.Action); err != nil {
+		return view{}, err
+	}
 	if err := s.caseOf(ctx, by, &p); err != nil {
 		return view{}, err
 	}

@@ -36,9 +36,10 @@ func TestEveryPage(t *testing.T) {
 	d := webtest.Open(t, desktest.Options{})
 	d.Passkeys("ann", "kim")
 	var empty, full []state
-	empty = []state{{"work-empty", "/work", "/work"}, {"queues", "/queues", "/queues"}, {"queue-empty", "/queues/{name}", "/queues/spam"}, {"no-such-page", "/", "/nothing"}, {"no-such-case", "/cases/{id}", "/cases/cas_none"}}
+	empty = []state{{"work-empty", "/work", "/work"}, {"queues", "/queues", "/queues"}, {"queue-empty", "/queues/{name}", "/queues/spam"}, {"no-such-page", "/", "/nothing"}, {"no-such-case", "/cases/{id}", "/cases/cas_none"},
+		{"no-such-incident", "/incidents/{id}", "/incidents/inc_none"}}
 	tab := d.SignIn("ann")
-	tab.Allow("404")
+	tab.Allow("404", "403")
 	judge := func(all []state) {
 		t.Helper()
 		for _, s := range all {
@@ -159,6 +160,7 @@ unless { resource == Queue::"spam" };
 		"/countersign/{request}/now": {asked.ID},
 		"/requests":                  {""},
 		"/requests/{id}":             {asked.ID},
+		"/incidents/{id}":            {"inc_none"},
 		"/live":                      {"?case=" + hidden.Case.ID},
 	}
 	for _, route := range d.Pages.Routes() {

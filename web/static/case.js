@@ -380,6 +380,19 @@ function countdown() {
   counting = setInterval(show, 1000);
 }
 
+// undrafted asks for all that takes a decision back. A measure that is just being carried out is
+// waited for.
+async function undrafted(taken, s) {
+  for (;;) {
+    try {
+      return await api("POST", "decisions/" + taken.id + "/drafts", { key: s.key, session: s.digest });
+    } catch (e) {
+      if (typeOf(e) !== "under-way" || Date.now() > taken.until) throw e;
+      await new Promise((done) => setTimeout(done, 250));
+    }
+  }
+}
+
 export async function takeBack(decision) {
   const taken = decision?.id ? decision : last;
   if (!taken || Date.now() > taken.until) return toast("There is no decision of yours to take back.");
@@ -387,7 +400,7 @@ export async function takeBack(decision) {
     try {
       const s = await mine();
       const who = bySessionKey(s);
-      const d = await api("POST", "decisions/" + taken.id + "/drafts", { key: s.key, session: s.digest });
+      const d = await undrafted(taken, s);
       if (d.deed.what !== "decision.withdraw" || d.deed.of !== taken.id) throw new Error("The desk's draft is about something else. Nothing was signed.");
       const text = order({});
       const body = { deed: await deed(d.deed, text, who, s), text, undos: [], withdrawals: {} };
