@@ -53,7 +53,7 @@ function show() {
   next.hidden = !done || state.left || state.at === names.at(-1);
   bar.querySelector("[data-leave]").textContent = state.left ? "Take up the tour" : "Leave the tour";
   const me = root.dataset.worker;
-  for (const b of current().querySelectorAll("[data-be]")) b.hidden = b.dataset.be === me && ["agent", "contractor"].includes(state.at);
+  for (const b of current().querySelectorAll("[data-be]")) b.hidden = b.dataset.be === me && (done || ["agent", "contractor"].includes(state.at));
   for (const b of current().querySelectorAll("[data-act]")) b.hidden = !me || (current().querySelector("[data-be]") && current().querySelector("[data-be]").dataset.be !== me);
   if (state.at === "agent" && !done) out().textContent = state.cases ? state.cases + " of 3" : "";
   root.style.setProperty("--tour", bar.offsetHeight + "px");
