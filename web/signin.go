@@ -53,7 +53,7 @@ func (s *Server) signInPage(w http.ResponseWriter, r *http.Request) (view, error
 		to = "/work"
 	}
 	if d := s.config.Demo; d != nil {
-		return view{Title: "Demo", Narrow: true, Body: picker(d.Characters(), to)}, nil
+		return view{Title: "Demo", Narrow: true, Body: picker(d.Characters(), d.Scene().Root.String(), to)}, nil
 	}
 	if _, err := httpd.BrowserOf(r.Context()); err == nil {
 		http.Redirect(w, r, to, http.StatusSeeOther) // who is signed in signs out first

@@ -91,6 +91,7 @@ export function page(name, show) {
 // go shows another page without loading the frame again.
 export async function go(url, { replace = false, keep = false, fetched } = {}) {
   const turn = ++going;
+  if (!keep) moving = turn;
   root.setAttribute("aria-busy", "true");
   try {
     const r = fetched ?? (await fetch(url, { headers: { "Countersign-Fragment": "1" }, credentials: "same-origin" }));
@@ -106,11 +107,25 @@ export async function go(url, { replace = false, keep = false, fetched } = {}) {
     toast(told(e));
   } finally {
     if (turn === going) root.removeAttribute("aria-busy");
+    if (moving === turn) moving = 0;
+    again();
   }
 }
 
-// fresh reads this page again and puts it in the place of what is shown.
-export const fresh = () => go(location.pathname + location.search, { keep: true });
+// fresh reads this page again and puts it in the place of what is shown. While somebody does
+// something, or is on the way to another page, it waits: it must not bring them back.
+export function fresh() {
+  if (busy || moving) stale = $("main");
+  else return go(location.pathname + location.search, { keep: true });
+}
+let moving = 0; // the turn on the way to another page
+let stale; // the content that is to be read again
+function again() {
+  if (!stale || busy || moving) return;
+  const shown = stale === $("main");
+  stale = undefined;
+  if (shown) fresh();
+}
 
 async function show(text, title, script) {
   for (const f of leaving) f();
@@ -169,7 +184,7 @@ let exact = false;
 
 // dress writes times as spans from now, or exactly after a press of "."; data-until counts down.
 function dress() {
-  for (const t of document.querySelectorAll("time[datetime]")) {
+  for (const t of document.querySelectorAll("time[datetime]:not(#incident time)")) {
     const at = Date.parse(t.dateTime);
     const s = (at - deskNow() / 1000) / 1000;
     t.title ||= t.textContent;
@@ -228,6 +243,7 @@ export async function during(f) {
   } finally {
     busy = false;
     root.removeAttribute("aria-busy");
+    again();
   }
 }
 
