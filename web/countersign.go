@@ -108,8 +108,26 @@ func (s *Server) caseOf(ctx context.Context, by reader, p *signPage) error {
 		return err
 	}
 	p.Case = &c.Shown
+	before(p.Case, c.Decisions, p.ID)
 	p.Kept, err = s.desk.EvidenceOf(ctx, by.of(), id)
 	return err
+}
+
+// before takes out of what a case shows the decision that asks for a request: what is left was so
+// before.
+func before(x *cases.Shown, all []casework.CaseDecision, request string) {
+	for _, d := range all {
+		if !slices.Contains(d.Requests, request) {
+			continue
+		}
+		x.Decisions = slices.DeleteFunc(slices.Clone(x.Decisions), func(s cases.ShownDecision) bool { return s.ID == d.ID })
+		if rule := number(d.Rule); x.Strikes[rule] > 0 && d.TakenBack.IsZero() {
+			x.Strikes = maps.Clone(x.Strikes)
+			if x.Strikes[rule]--; x.Strikes[rule] == 0 {
+				delete(x.Strikes, rule)
+			}
+		}
+	}
 }
 
 // typed is what a signer types by hand: the handle, or what there is in its place.
