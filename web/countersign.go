@@ -33,6 +33,7 @@ func (s *Server) waiting(ctx context.Context, _ *http.Request, by reader) (view,
 type signPage struct {
 	acts.Sight
 	Sentence string
+	Undone   string         // its end: what undoes the act
 	Facts    []wording.Fact // all that is signed, besides the sentence
 	Change   []string       // what the change replaces, line by line
 	Need     string
@@ -78,6 +79,9 @@ func (s *Server) countersign(ctx context.Context, r *http.Request, by reader) (v
 	p := signPage{Sight: seen, Sentence: wording.Sentence(seen.Action), Facts: wording.Facts(seen.Action), Need: wording.Need(seen.Need, false),
 		Platform: seen.Action.Subject.Platform != actions.DeskPlatform, Expires: seen.Expires(), Open: seen.Open() && seen.May && !seen.HasSigned}
 	p.Typed = typed(seen.Action)
+	if act, undone, ok := strings.Cut(p.Sentence, ". What undoes it:"); ok {
+		p.Sentence, p.Undone = act+".", "What undoes it:"+undone
+	}
 	p.Text, p.Statement = string(canonical.MustMarshal(seen.Action)), string(canonical.MustMarshal(seen.Signed.Statement))
 	if a := seen.Asker; a != nil {
 		p.Last, p.Since = day(a.Last), day(a.Since)
