@@ -39,8 +39,8 @@ type step struct {
 }
 
 // reads are the methods that change nothing.
-var reads = []string{"AuthenticateBrowser", "BeginBrowser", "Proves", "CaseVersion", "MayReadQueue", "RequestVersion", "Follow", "Moment", "CaseReports", "ShownUnder", "EvidenceDocument", "EvidenceNow", "EvidenceOf", "Unedited", "Case", "Cases", "DraftDecision", "Now", "Progress", "ProgressNamed", "DraftTakeBack", "ReferralExport", "QueueBoard", "Alarms", "Authenticate", "AuthenticateProgram", "OwnDeclaration", "Backtest", "Chain", "Bodies", "TierEntries", "HashesInForce", "InForce", "TakenRecords", "Text", "Document", "Documents", "Draft", "DraftUndo", "DraftVerdict", "Entries", "Feed", "Holders", "Incident", "Incidents", "Ledger", "LedgerBodies", "Matters", "NextAlarms",
-	"Person", "RequestByID", "RequestThen", "Requests", "RowsOf", "Sessions", "Sightings", "State", "Stats", "Subject", "Tokens", "Wait", "CompleteWarrant", "Warrant"}
+var reads = []string{"PreferencesOf", "Day", "AuthenticateBrowser", "BeginBrowser", "Proves", "CaseVersion", "MayReadQueue", "RequestVersion", "Follow", "Moment", "CaseReports", "ShownUnder", "EvidenceDocument", "EvidenceNow", "EvidenceOf", "Unedited", "Case", "Cases", "DraftDecision", "Now", "Progress", "ProgressNamed", "DraftTakeBack", "ReferralExport", "QueueBoard", "Alarms", "Authenticate", "AuthenticateProgram", "OwnDeclaration", "Backtest", "Chain", "Bodies", "TierEntries", "HashesInForce", "InForce", "TakenRecords", "Text", "Document", "Documents", "Draft", "DraftUndo", "DraftVerdict", "Entries", "Feed", "Holders", "Incident", "Incidents", "Ledger", "LedgerBodies", "Matters", "NextAlarms",
+	"Person", "RequestByID", "RequestThen", "RequestFor", "RequestsFor", "Waiting", "Requests", "RowsOf", "Sessions", "Sightings", "State", "Stats", "Subject", "Tokens", "Wait", "CompleteWarrant", "Warrant"}
 
 // others are neither: Run is the background, with CheckExposure and CheckHealth, Found
 // has its own test as RollWaiting has, CheckChange, Hashes, Queues and Rules are for other rooms, and three prepare steps of acts: OpenWatched Record, CheckReview and
@@ -48,7 +48,7 @@ var reads = []string{"AuthenticateBrowser", "BeginBrowser", "Proves", "CaseVersi
 //
 // What works on cases leaves documents that go into rolls, and has tests of its own:
 // TestWorkLeavesDocuments.
-var others = append([]string{"SignInBrowser", "JudgeLifts", "CheckChange", "Hashes", "PastQueues", "Queues", "Rules", "CheckExposure", "CheckHealth", "CheckReview", "CoverageChange", "Found", "OpenWatched", "RollWaiting", "Run", "Sweep", "SweepHashes", "DraftMeasures", "DraftLifts", "JudgeTakeBack", "DueClocks", "JudgeMeasures", "Unedited"}, worksOnCases...)
+var others = append([]string{"KeepPreferences", "SignInBrowser", "JudgeLifts", "CheckChange", "Hashes", "PastQueues", "Queues", "Rules", "CheckExposure", "CheckHealth", "CheckReview", "CoverageChange", "Found", "OpenWatched", "RollWaiting", "Run", "Sweep", "SweepHashes", "DraftMeasures", "DraftLifts", "JudgeTakeBack", "DueClocks", "JudgeMeasures", "Unedited"}, worksOnCases...)
 
 // worksOnCases are the methods of casework that change something.
 var worksOnCases = []string{"OpenPicture", "ReleaseMedia", "RemovePicture", "Claim", "Decide", "Do", "Extend", "Find", "KeepDraft", "Next", "Release", "Reveal", "TakeBack", "TakeReports", "WithdrawReport"}

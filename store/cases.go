@@ -489,14 +489,21 @@ func (tx *Tx) KeepDraft(d CaseDraft) {
 		on conflict (case_id, worker) do update set body = excluded.body, updated = excluded.updated`, Args: []any{d.Case, string(d.Worker), d.Body, d.Updated.Micro()}}, nil)
 }
 
+// DraftsOf returns what a worker has written on cases and not handed in, newest first.
+func (tx *Tx) DraftsOf(w workforce.WorkerID, limit int) ([]CaseDraft, error) {
+	return sqldb.All(tx.Tx, scanCaseDraft, `select case_id, worker, body, updated from case_draft where worker = $1 order by updated desc limit $2`, string(w), limit)
+}
+
+func scanCaseDraft(r sqldb.Row) (d CaseDraft, err error) {
+	var at int64
+	err = r.Scan(&d.Case, &d.Worker, &d.Body, &at)
+	d.Updated = canonical.FromMicro(at)
+	return d, err
+}
+
 // CaseDrafts returns the drafts on a case, newest first.
 func (tx *Tx) CaseDrafts(id string) ([]CaseDraft, error) {
-	return sqldb.All(tx.Tx, func(r sqldb.Row) (d CaseDraft, err error) {
-		var at int64
-		err = r.Scan(&d.Case, &d.Worker, &d.Body, &at)
-		d.Updated = canonical.FromMicro(at)
-		return d, err
-	}, `select case_id, worker, body, updated from case_draft where case_id = $1 order by updated desc limit 100`, id)
+	return sqldb.All(tx.Tx, scanCaseDraft, `select case_id, worker, body, updated from case_draft where case_id = $1 order by updated desc limit 100`, id)
 }
 
 // OpenedCase notes that a worker opened a case.

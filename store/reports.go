@@ -229,6 +229,12 @@ func (tx *Tx) CaseDecisions(caseID string) ([]CaseDecision, error) {
 	return all, nil
 }
 
+// DecisionsOf returns the decisions of a worker since an instant, newest first, without their
+// requests.
+func (tx *Tx) DecisionsOf(w workforce.WorkerID, since canonical.Time, limit int) ([]CaseDecision, error) {
+	return sqldb.All(tx.Tx, scanCaseDecision, `select `+caseDecisionColumns+` from case_decision where worker = $1 and time >= $2 order by time desc limit $3`, string(w), since.Micro(), limit)
+}
+
 // TakeBackDecision notes that a decision was taken back.
 func (tx *Tx) TakeBackDecision(id string, now canonical.Time) {
 	tx.Later(sqldb.Statement{SQL: `update case_decision set taken_back = $2 where id = $1 and taken_back = 0`, Args: []any{id, now.Micro()}}, func(n int64) error {

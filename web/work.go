@@ -3,22 +3,45 @@ package web
 import (
 	"context"
 	"net/http"
+	"time"
 
+	"countersign.dev/canonical"
 	"countersign.dev/cases"
 	"countersign.dev/desk/casework"
 )
 
 // workPage is what one person has to do.
 type workPage struct {
-	Cases []cases.Case
+	casework.Day
+	Hold, Turn, Away []cases.Case
+	Now              time.Time
+}
+
+// back returns until when a decision can be taken back; zero: no more.
+func (p workPage) back(d casework.CaseDecision) canonical.Time {
+	until := canonical.At(d.Time.Add(casework.TakeBackFor))
+	if !d.TakenBack.IsZero() || !p.Now.Before(until.Time) {
+		return canonical.Time{}
+	}
+	return until
 }
 
 // work is the page of the reader's own work.
 func (s *Server) work(ctx context.Context, _ *http.Request, by reader) (view, error) {
-	var p workPage
-	var err error
-	if p.Cases, _, err = s.desk.Cases(ctx, by.of(), casework.Filter{Mine: true}); err != nil {
+	day, err := s.desk.Day(ctx, by.of())
+	if err != nil {
 		return view{}, err
+	}
+	p := workPage{Day: day, Now: s.config.Now()}
+	for _, c := range day.Cases {
+		switch {
+		case c.State == cases.Claimed && c.Holder == by.Worker:
+			p.Hold = append(p.Hold, c)
+		case c.Turn == by.Worker:
+			p.Turn = append(p.Turn, c)
+		default:
+			p.Away = append(p.Away, c)
+		}
 	}
 	return view{Title: "My work", Here: "/work", Script: "work", Body: myWork(p)}, nil
 }

@@ -3,7 +3,7 @@ import { checkDecision, bySessionOnly, deed, expected, order, usualFor } from ".
 import { deskNow } from "./keys.js";
 import { bySessionKey, byOwnKey, checkStatement, refuse, signed } from "./sign.js";
 import { canonical, micro, time } from "./canonical.js";
-import { api, during, fresh, go, keysOf, mine, onLeave, onOut, page, playing, put, told, toast, typeOf, watch } from "./shell.js";
+import { api, during, fresh, go, keysOf, mine, onLeave, onOut, page, playing, preferred, put, told, toast, typeOf, watch } from "./shell.js";
 
 const $ = (s, of = document) => of.querySelector(s);
 const all = (s, of = document) => [...of.querySelectorAll(s)];
@@ -37,10 +37,10 @@ page("case", (main) => {
   const shown = JSON.parse(data.shown), rules = JSON.parse(data.rules);
   const id = box.dataset.case, claim = Number(box.dataset.claim), holds = box.dataset.mine === "yes";
   const form = $("#verdict", main);
-  const opened = new Set(), veils = new Map();
+  const opened = new Set();
   let ready;
 
-  load(main);
+  parts(main);
   for (const d of all("details[data-load-open]", main)) {
     d.addEventListener("toggle", async () => d.open && (await part($("div", d), d.dataset.loadOpen)), { once: true });
   }
@@ -86,7 +86,7 @@ page("case", (main) => {
     "[": { does: "Picture before", run: () => step(".veiled[data-picture]", -1) },
     b: { does: "Lift the veil while held", run: () => unveil(true) },
     B: { does: "Lift the veil, or let it fall", run: () => unveil(false) },
-    z: { does: "Take the last decision back, for 15 seconds", run: takeBack },
+    z: { does: "Take the last decision back, for 15 seconds", run: () => takeBack() },
   };
   $("#take", main)?.addEventListener("click", () => during(async () => {
     try {
@@ -187,7 +187,7 @@ page("case", (main) => {
       for (const b of boxes) {
         const m = draft.measures.find((m) => m.kind === b.dataset.kind && (m.value ?? "") === b.dataset.value && (m.subject ?? "") === b.dataset.subject);
         b.checked = !!m;
-        if (m?.until) $("input[name=days]", b.closest(".choice")).value = Math.max(1, Math.round((micro(m.until) - deskNow()) / 86400e6));
+        if (m?.until) $("input[name=days]", b.closest(".option")).value = Math.max(1, Math.round((micro(m.until) - deskNow()) / 86400e6));
       }
     }
     form.reasons.value = draft.reasons ?? "";
@@ -432,48 +432,10 @@ page("case", (main) => {
 
   // --- pictures
 
-  // unveil shows a picture while the key is held, or until the next press. A key that is let go
-  // before the picture has come shows nothing.
-  async function unveil(held) {
-    const at = document.activeElement?.closest?.("[data-picture]") ?? $("[data-picture]", main);
-    if (!at) return toast("There is no picture here.");
-    if (at.firstChild?.tagName === "IMG") return veil(at);
-    let wanted = true;
-    if (held) {
-      const drop = () => {
-        wanted = false;
-        veil(at);
-        removeEventListener("keyup", drop);
-        removeEventListener("blur", drop);
-      };
-      addEventListener("keyup", drop);
-      addEventListener("blur", drop);
-    }
-    try {
-      const why = $("#look", main).value;
-      const r = await fetch("/api/v1/evidence/pictures/" + at.dataset.picture + "?case=" + id + "&reason=" + encodeURIComponent(why), { credentials: "same-origin" });
-      if (!r.ok) throw Object.assign(new Error("The desk does not show it."), { problem: await r.json() });
-      const bytes = await r.blob();
-      opened.add(at.dataset.picture);
-      ready = undefined;
-      if (!wanted) return;
-      const img = document.createElement("img");
-      img.alt = at.dataset.alt || "Picture without a description";
-      img.src = URL.createObjectURL(bytes);
-      veils.set(at, [...at.childNodes]);
-      at.replaceChildren(img);
-    } catch (e) {
-      toast(told(e));
-    }
-  }
-  for (const b of all("[data-picture]", main)) b.addEventListener("click", () => { b.focus(); unveil(false); });
-  function veil(at) {
-    if (!veils.has(at)) return;
-    URL.revokeObjectURL(at.firstChild.src);
-    at.replaceChildren(...veils.get(at));
-    veils.delete(at);
-  }
-  onLeave(() => [...veils.keys()].forEach(veil));
+  const unveil = veils(main, id, () => $("#look", main).value, (digest) => {
+    opened.add(digest);
+    ready = undefined;
+  });
 
   function step(what, by) {
     const rows = all(what, main);
@@ -518,7 +480,7 @@ function countdown() {
   bar.setAttribute("role", "status");
   b.type = "button";
   b.textContent = "Take back";
-  b.addEventListener("click", takeBack);
+  b.addEventListener("click", () => takeBack());
   bar.append(words, " ", b);
   $("#takeback")?.remove();
   document.body.append(bar);
@@ -533,9 +495,10 @@ function countdown() {
   counting = setInterval(show, 500);
 }
 
-async function takeBack() {
-  if (!last || Date.now() > last.until) return toast("There is no decision of yours to take back.");
-  const sent = last;
+// takeBack takes back a decision {id, case, until}, or the last one of this tab.
+export async function takeBack(decision) {
+  const sent = decision?.id ? { ...decision, made: Promise.resolve(decision) } : last;
+  if (!sent || Date.now() > sent.until) return toast("There is no decision of yours to take back.");
   await during(async () => {
     let taken;
     try {
@@ -559,7 +522,7 @@ async function takeBack() {
 // withdrawn signs all that takes a decision back. While a measure is on its way to the platform
 // nothing can be taken back yet: it is tried again until the time is over.
 async function withdrawn(taken, until) {
-  const ofMine = (request) => taken.requests.some((r) => r.id === request);
+  const ofMine = (request) => request && (!taken.requests || taken.requests.some((r) => r.id === request));
   for (;;) {
     try {
       const s = await mine();
@@ -592,6 +555,55 @@ async function part(at, url) {
   if (r.ok) put(at, await r.text());
   else at.textContent = "It cannot be read now.";
 }
-function load(main) {
+export function parts(main) {
   for (const at of all("[data-load]", main)) part(at, at.dataset.load);
+}
+
+// --- veiled pictures
+
+// veils returns what lifts the veil of a picture of a case, or lets it fall; held: only while the
+// key is held. A key that is let go before the picture has come shows nothing. reason says why the
+// person looks; opened hears which pictures were opened.
+export function veils(main, id, reason, opened = () => {}) {
+  const lifted = new Map();
+  async function unveil(held) {
+    const at = document.activeElement?.closest?.("[data-picture]") ?? $("[data-picture]", main);
+    if (!at) return toast("There is no picture here.");
+    if (lifted.has(at)) return veil(at);
+    let wanted = true;
+    if (held && preferred().veil !== "press") {
+      const drop = () => {
+        wanted = false;
+        veil(at);
+        removeEventListener("keyup", drop);
+        removeEventListener("blur", drop);
+      };
+      addEventListener("keyup", drop);
+      addEventListener("blur", drop);
+    }
+    try {
+      const why = typeof reason === "string" ? reason : reason();
+      const r = await fetch("/api/v1/evidence/pictures/" + at.dataset.picture + "?case=" + id + "&reason=" + encodeURIComponent(why), { credentials: "same-origin" });
+      if (!r.ok) throw Object.assign(new Error("The desk does not show it."), { problem: await r.json() });
+      const bytes = await r.blob();
+      opened(at.dataset.picture);
+      if (!wanted || !at.isConnected || lifted.has(at)) return;
+      const img = document.createElement("img");
+      img.alt = at.dataset.alt || "Picture without a description";
+      img.src = URL.createObjectURL(bytes);
+      lifted.set(at, [...at.childNodes]);
+      at.replaceChildren(img);
+    } catch (e) {
+      toast(told(e));
+    }
+  }
+  function veil(at) {
+    if (!lifted.has(at)) return;
+    URL.revokeObjectURL(at.firstChild.src);
+    at.replaceChildren(...lifted.get(at));
+    lifted.delete(at);
+  }
+  onLeave(() => [...lifted.keys()].forEach(veil));
+  for (const b of all("[data-picture]", main)) b.addEventListener("click", () => { b.focus(); unveil(false); });
+  return unveil;
 }

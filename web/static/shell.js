@@ -1,6 +1,6 @@
 // What every page has: moving between pages by fragments, the palette, keys, the lock, the renewal
 // of the session, and what other tabs and the desk tell.
-import { begin, byPasskey, certify, deskNow, forget, kept, proofHeader, prove, setClock } from "./keys.js";
+import { begin, byPasskey, bySession, certify, deskNow, forget, kept, proofHeader, prove, setClock } from "./keys.js";
 import { micro } from "./canonical.js";
 
 const root = document.documentElement;
@@ -59,6 +59,7 @@ export async function api(method, target, body, { whole = false } = {}) {
     headers[proofHeader] = await prove(await mine(), method, path, text);
   }
   const r = await fetch(path, { method, headers, body: text || undefined, credentials: "same-origin" });
+  document.dispatchEvent(new CustomEvent("desk", { detail: { method, path, ok: r.ok } }));
   if (r.status === 204) return undefined;
   if (whole && r.ok) return r;
   const answer = r.headers.get("Content-Type")?.includes("json") ? await r.json() : undefined;
@@ -172,7 +173,7 @@ function dress() {
     const at = Date.parse(t.dateTime);
     const s = (at - deskNow() / 1000) / 1000;
     t.title ||= t.textContent;
-    t.textContent = exact ? new Date(at).toLocaleString() : s < 0 ? span(s) + " ago" : "in " + span(s);
+    t.textContent = exact ? new Date(at).toLocaleString(preferences.language || undefined, preferences.zone ? { timeZone: preferences.zone } : {}) : s < 0 ? span(s) + " ago" : "in " + span(s);
     if (t.dataset.warn) t.classList.toggle("late", s < Number(t.dataset.warn));
   }
 }
@@ -201,13 +202,19 @@ export function keysOf(all) {
   onLeave(() => (pageKeys = new Map()));
 }
 
-// changed holds the keys that the person has changed: the pressed key, by the usual one; an
-// empty one is switched off. off switches all single keys off.
-let settings = { off: false, changed: {} };
-export function useKeys(s) {
-  settings = { off: false, changed: {}, ...s };
+// How the person likes the pages: {keys_off, keys (the pressed key, by the usual one; an empty one is
+// switched off), veil, colour, language, zone}. The desk keeps it.
+let preferences = JSON.parse(root.dataset.prefers || "{}");
+export function prefer(p) {
+  preferences = p;
+  root.classList.toggle("colour", !!p.colour);
 }
-useKeys(JSON.parse(localStorage.getItem("keys") ?? "{}"));
+export const preferred = () => preferences;
+prefer(preferences);
+
+// everyKey lists all single keys of the desk with their words.
+export const everyKey = () => [...everywhere, ...caseKeys].filter(([k, does]) => k.length === 1 && (does.does ?? does)).map(([k, does]) => [k, does.does ?? does]);
+const caseKeys = [["a", "No violation"], ["t", "Take down"], ["l", "Label"], ["x", "Other measures"], ["e", "Escalate"], ["w", "Ask"], ["m", "Merge"], ["h", "Snooze"], ["s", "Skip"], ["n", "Note"], ["z", "Take back"], ["b", "Veil"], ["j", "Next row"], ["k", "Row before"]];
 
 const field = (t) => t?.closest?.("input, textarea, select, [contenteditable]");
 
@@ -238,11 +245,11 @@ addEventListener("keydown", (e) => {
   const special = k.startsWith("Control+");
   if (field(e.target) && !special && k !== "Escape") return;
   if (e.target.closest?.("button, a, summary") && k === "Enter") return;
-  for (const [usual, mine] of Object.entries(settings.changed)) {
+  for (const [usual, mine] of Object.entries(preferences.keys ?? {})) {
     if (mine === k) k = usual;
     else if (usual === k) return;
   }
-  if (settings.off && k.length === 1) return;
+  if (preferences.keys_off && k.length === 1) return;
   if (chord) k = chord + " " + k;
   chord = "";
   const todo = pageKeys.get(k) ?? everywhere.get(k);
@@ -268,7 +275,7 @@ function openKeys() {
     if (!does) continue;
     const dt = document.createElement("dt");
     const kbd = document.createElement("kbd");
-    kbd.textContent = settings.changed[k] ?? k;
+    kbd.textContent = preferences.keys?.[k] ?? k;
     dt.append(kbd);
     const dd = document.createElement("dd");
     dd.textContent = does;
@@ -352,7 +359,7 @@ function listen() {
   stream.addEventListener("again", () => heard?.({ sort: "again" }));
   stream.addEventListener("over", () => signedOut("Your session has ended. What you typed is kept at the desk."));
 }
-function stopWatching() {
+export function stopWatching() {
   stream?.close();
   stream = watched = heard = undefined;
 }
@@ -428,7 +435,7 @@ export async function renew() {
     const old = await mine();
     const b = await begin(old.worker);
     const chosen = b.keys.find((k) => k.key === old.key) ?? b.keys[0];
-    const s = await certify(b, chosen, async (c) => (await byPasskey(c, [chosen.credential], b.site)).signature, old);
+    const s = await certify(b, old.own ? { key: old.key, credential: "", own: old.own } : chosen, old.own ? (c) => bySession({ pair: old.own }, c) : async (c) => (await byPasskey(c, [chosen.credential], b.site)).signature, old);
     tabs.postMessage({ from: old.token, token: s.token, expires: s.expires });
     Object.assign(root.dataset, { session: s.token, expires: s.expires });
     toast("Your session goes on until " + new Date(Date.parse(s.expires)).toLocaleTimeString() + ".");

@@ -1,6 +1,6 @@
 // My work.
-import { nextCase } from "./case.js";
-import { fresh, keysOf, page, watch } from "./shell.js";
+import { nextCase, takeBack } from "./case.js";
+import { api, during, fresh, go, keysOf, page, told, toast, watch } from "./shell.js";
 
 page("work", (main) => {
   const step = (by) => {
@@ -12,5 +12,19 @@ page("work", (main) => {
     j: { does: "Next row", run: () => step(1) },
     k: { does: "Row before", run: () => step(-1) },
   });
+  main.querySelector("[data-next]").addEventListener("click", () => nextCase());
+  for (const b of main.querySelectorAll("[data-take]")) {
+    b.addEventListener("click", () =>
+      during(async () => {
+        try {
+          await api("POST", "cases/" + b.dataset.take + "/claim");
+          await go("/cases/" + b.dataset.take);
+        } catch (e) {
+          toast(told(e));
+        }
+      }),
+    );
+  }
+  for (const b of main.querySelectorAll("[data-back]")) b.addEventListener("click", () => takeBack({ id: b.dataset.back, case: b.dataset.case, until: Date.parse(b.dataset.until) }));
   watch({ list: "work" }, fresh);
 });
