@@ -130,7 +130,7 @@ page("case", (main) => {
     for (const b of boxes) {
       const m = usual.find((m) => m.kind === b.dataset.kind && (m.value ?? "") === b.dataset.value && !!b.dataset.subject === !!m.owner);
       b.checked = !!m;
-      if (m?.days) $("input[name=days]", b.closest(".measure")).value = m.days;
+      if (m?.days) $("input[name=days]", b.closest(".option")).value = m.days;
     }
     changed();
   }
@@ -138,7 +138,7 @@ page("case", (main) => {
     const m = { kind: b.dataset.kind };
     if (b.dataset.value) m.value = b.dataset.value;
     if (b.dataset.subject) m.subject = b.dataset.subject;
-    const days = $("input[name=days]", b.closest(".measure"));
+    const days = $("input[name=days]", b.closest(".option"));
     if (days) m.until = time(Math.round((deskNow() + Number(days.value) * 86400e6) / 1e6) * 1e6);
     return m;
   });
@@ -147,7 +147,7 @@ page("case", (main) => {
     const rule = chosen();
     if (!rule) return true;
     const want = usualFor(rule, shown.of, shown.strikes?.[rule.number] ?? 0).map((m) => [m.kind, m.value ?? "", m.owner ? "owner" : "", m.days ?? 0].join());
-    const have = boxes.filter((b) => b.checked).map((b) => [b.dataset.kind, b.dataset.value, b.dataset.subject ? "owner" : "", Number($("input[name=days]", b.closest(".measure"))?.value ?? 0)].join());
+    const have = boxes.filter((b) => b.checked).map((b) => [b.dataset.kind, b.dataset.value, b.dataset.subject ? "owner" : "", Number($("input[name=days]", b.closest(".option"))?.value ?? 0)].join());
     return canonical(want.toSorted()) === canonical(have.toSorted());
   }
   let typing, expecting;

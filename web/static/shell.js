@@ -72,7 +72,7 @@ export const typeOf = (e) => e.problem?.type?.split("/").pop() ?? "";
 
 // --- moving between pages
 
-let going = 0;
+let going = 0, moving = 0;
 const leaving = new Set();
 const begun = new Map(); // a page's module and what it does at each showing
 
@@ -91,6 +91,7 @@ export function page(name, show) {
 // go shows another page without loading the frame again.
 export async function go(url, { replace = false, keep = false, fetched } = {}) {
   const turn = ++going;
+  if (!keep) moving++;
   root.setAttribute("aria-busy", "true");
   try {
     const r = fetched ?? (await fetch(url, { headers: { "Countersign-Fragment": "1" }, credentials: "same-origin" }));
@@ -105,12 +106,14 @@ export async function go(url, { replace = false, keep = false, fetched } = {}) {
   } catch (e) {
     toast(told(e));
   } finally {
+    if (!keep) moving--;
     if (turn === going) root.removeAttribute("aria-busy");
   }
 }
 
-// fresh reads this page again and puts it in the place of what is shown.
-export const fresh = () => go(location.pathname + location.search, { keep: true });
+// fresh reads this page again and puts it in the place of what is shown. News of a page that is
+// being left do not stop the next one.
+export const fresh = () => (moving ? undefined : go(location.pathname + location.search, { keep: true }));
 
 async function show(text, title, script) {
   for (const f of leaving) f();
