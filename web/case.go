@@ -208,23 +208,36 @@ func (s *Server) casePage(ctx context.Context, by reader, p casePage) (view, err
 // evidence takes what the kept documents of evidence show: of account and thread the newest, of
 // pictures each once.
 func (p *casePage) evidence(kept []casework.Kept) {
+	p.Pictures = picturesOf(kept)
+	for _, k := range kept {
+		if k.Shown != nil && k.Shown.Read != nil {
+			p.Author, p.Thread = &k.Shown.Read.Author, k.Shown.Read.Thread
+			return
+		}
+	}
+}
+
+// picturesOf lists the pictures in evidence, each once.
+func picturesOf(kept []casework.Kept) []picture {
+	var all []picture
 	seen := map[canonical.Digest]bool{}
 	for _, k := range kept {
 		if k.Shown == nil {
 			continue
 		}
-		read := k.Shown.Read
-		if read != nil && p.Author == nil && p.Thread == nil {
-			p.Author, p.Thread = &read.Author, read.Thread
-		}
-		for _, one := range picturesOf(k) {
+		for i, one := range k.Shown.Pictures {
 			if !one.Digest.IsZero() && seen[one.Digest] {
 				continue
 			}
 			seen[one.Digest] = true
-			p.Pictures = append(p.Pictures, one)
+			out := picture{EvidencePicture: one}
+			if read := k.Shown.Read; read != nil && i < len(read.Pictures) {
+				out.Alt = read.Pictures[i].Alt.Text
+			}
+			all = append(all, out)
 		}
 	}
+	return all
 }
 
 // picturesOf returns the pictures of a kept document of evidence, which was copied.

@@ -130,7 +130,7 @@ page("case", (main) => {
     for (const b of boxes) {
       const m = usual.find((m) => m.kind === b.dataset.kind && (m.value ?? "") === b.dataset.value && !!b.dataset.subject === !!m.owner);
       b.checked = !!m;
-      if (m?.days) $("input[name=days]", b.closest(".choice")).value = m.days;
+      if (m?.days) $("input[name=days]", b.closest(".option")).value = m.days;
     }
     changed();
   }
@@ -138,7 +138,7 @@ page("case", (main) => {
     const m = { kind: b.dataset.kind };
     if (b.dataset.value) m.value = b.dataset.value;
     if (b.dataset.subject) m.subject = b.dataset.subject;
-    const days = $("input[name=days]", b.closest(".choice"));
+    const days = $("input[name=days]", b.closest(".option"));
     if (days) m.until = time(Math.round((deskNow() + Number(days.value) * 86400e6) / 1e6) * 1e6);
     return m;
   });
@@ -147,7 +147,7 @@ page("case", (main) => {
     const rule = chosen();
     if (!rule) return true;
     const want = usualFor(rule, shown.of, shown.strikes?.[rule.number] ?? 0).map((m) => [m.kind, m.value ?? "", m.owner ? "owner" : "", m.days ?? 0].join());
-    const have = boxes.filter((b) => b.checked).map((b) => [b.dataset.kind, b.dataset.value, b.dataset.subject ? "owner" : "", Number($("input[name=days]", b.closest(".choice"))?.value ?? 0)].join());
+    const have = boxes.filter((b) => b.checked).map((b) => [b.dataset.kind, b.dataset.value, b.dataset.subject ? "owner" : "", Number($("input[name=days]", b.closest(".option"))?.value ?? 0)].join());
     return canonical(want.toSorted()) === canonical(have.toSorted());
   }
   let typing, expecting;
@@ -187,7 +187,7 @@ page("case", (main) => {
       for (const b of boxes) {
         const m = draft.measures.find((m) => m.kind === b.dataset.kind && (m.value ?? "") === b.dataset.value && (m.subject ?? "") === b.dataset.subject);
         b.checked = !!m;
-        if (m?.until) $("input[name=days]", b.closest(".choice")).value = Math.max(1, Math.round((micro(m.until) - deskNow()) / 86400e6));
+        if (m?.until) $("input[name=days]", b.closest(".option")).value = Math.max(1, Math.round((micro(m.until) - deskNow()) / 86400e6));
       }
     }
     form.reasons.value = draft.reasons ?? "";
@@ -543,9 +543,9 @@ function countdown() {
   counting = setInterval(show, 500);
 }
 
-// takeBack takes back the last decision of this tab, or another one of the person's: {id, case, until}.
-export async function takeBack(other) {
-  const sent = other?.id ? { ...other, made: madeOf(other) } : last;
+// takeBack takes back a decision {id, case, until}, or the last one of this tab.
+export async function takeBack(decision) {
+  const sent = decision?.id ? { ...decision, made: Promise.resolve(decision) } : last;
   if (!sent || Date.now() > sent.until) return toast("There is no decision of yours to take back.");
   await during(async () => {
     let taken;
@@ -575,7 +575,7 @@ async function madeOf({ id, case: of }) {
 }
 
 async function withdrawn(taken, until) {
-  const ofMine = (request) => taken.requests.some((r) => r.id === request);
+  const ofMine = (request) => request && (!taken.requests || taken.requests.some((r) => r.id === request));
   for (;;) {
     try {
       const s = await mine();
@@ -610,4 +610,53 @@ async function part(at, url) {
 }
 export function parts(main) {
   for (const at of all("[data-load]", main)) part(at, at.dataset.load);
+}
+
+// --- veiled pictures
+
+// veils returns what lifts the veil of a picture of a case, or lets it fall; held: only while the
+// key is held. A key that is let go before the picture has come shows nothing. reason says why the
+// person looks; opened hears which pictures were opened.
+export function veils(main, id, reason, opened = () => {}) {
+  const lifted = new Map();
+  async function unveil(held) {
+    const at = document.activeElement?.closest?.("[data-picture]") ?? $("[data-picture]", main);
+    if (!at) return toast("There is no picture here.");
+    if (lifted.has(at)) return veil(at);
+    let wanted = true;
+    if (held && preferred().veil !== "press") {
+      const drop = () => {
+        wanted = false;
+        veil(at);
+        removeEventListener("keyup", drop);
+        removeEventListener("blur", drop);
+      };
+      addEventListener("keyup", drop);
+      addEventListener("blur", drop);
+    }
+    try {
+      const why = typeof reason === "string" ? reason : reason();
+      const r = await fetch("/api/v1/evidence/pictures/" + at.dataset.picture + "?case=" + id + "&reason=" + encodeURIComponent(why), { credentials: "same-origin" });
+      if (!r.ok) throw Object.assign(new Error("The desk does not show it."), { problem: await r.json() });
+      const bytes = await r.blob();
+      opened(at.dataset.picture);
+      if (!wanted || !at.isConnected || lifted.has(at)) return;
+      const img = document.createElement("img");
+      img.alt = at.dataset.alt || "Picture without a description";
+      img.src = URL.createObjectURL(bytes);
+      lifted.set(at, [...at.childNodes]);
+      at.replaceChildren(img);
+    } catch (e) {
+      toast(told(e));
+    }
+  }
+  function veil(at) {
+    if (!lifted.has(at)) return;
+    URL.revokeObjectURL(at.firstChild.src);
+    at.replaceChildren(...lifted.get(at));
+    lifted.delete(at);
+  }
+  onLeave(() => [...lifted.keys()].forEach(veil));
+  for (const b of all("[data-picture]", main)) b.addEventListener("click", () => { b.focus(); unveil(false); });
+  return unveil;
 }

@@ -72,7 +72,7 @@ export const typeOf = (e) => e.problem?.type?.split("/").pop() ?? "";
 
 // --- moving between pages
 
-let going = 0;
+let going = 0, moving = 0;
 const leaving = new Set();
 const begun = new Map(); // a page's module and what it does at each showing
 
@@ -91,7 +91,7 @@ export function page(name, show) {
 // go shows another page without loading the frame again.
 export async function go(url, { replace = false, keep = false, fetched } = {}) {
   const turn = ++going;
-  if (!keep) moving = turn;
+  if (!keep) moving++;
   root.setAttribute("aria-busy", "true");
   try {
     const r = fetched ?? (await fetch(url, { headers: { "Countersign-Fragment": "1" }, credentials: "same-origin" }));
@@ -106,26 +106,16 @@ export async function go(url, { replace = false, keep = false, fetched } = {}) {
   } catch (e) {
     toast(told(e));
   } finally {
+    if (!keep) moving--;
     if (turn === going) root.removeAttribute("aria-busy");
     if (moving === turn) moving = 0;
     again();
   }
 }
 
-// fresh reads this page again and puts it in the place of what is shown. While somebody does
-// something, or is on the way to another page, it waits: it must not bring them back.
-export function fresh() {
-  if (busy || moving) stale = $("main");
-  else return go(location.pathname + location.search, { keep: true });
-}
-let moving = 0; // the turn on the way to another page
-let stale; // the content that is to be read again
-function again() {
-  if (!stale || busy || moving) return;
-  const shown = stale === $("main");
-  stale = undefined;
-  if (shown) fresh();
-}
+// fresh reads this page again and puts it in the place of what is shown. News of a page that is
+// being left do not stop the next one.
+export const fresh = () => (moving ? undefined : go(location.pathname + location.search, { keep: true }));
 
 async function show(text, title, script) {
   for (const f of leaving) f();
