@@ -240,19 +240,6 @@ func picturesOf(kept []casework.Kept) []picture {
 	return all
 }
 
-// picturesOf returns the pictures of a kept document of evidence, which was copied.
-func picturesOf(k casework.Kept) []picture {
-	var all []picture
-	for i, one := range k.Shown.Pictures {
-		out := picture{EvidencePicture: one}
-		if read := k.Shown.Read; read != nil && i < len(read.Pictures) {
-			out.Alt = read.Pictures[i].Alt.Text
-		}
-		all = append(all, out)
-	}
-	return all
-}
-
 // copiesOf lists the texts that the desk read, each once.
 func copiesOf(all []cases.ShownEvidence) []copied {
 	var out []copied

@@ -448,54 +448,6 @@ page("case", (main) => {
   }
 });
 
-// veils has the pictures under main shown behind their veil: to see the pictures of a case takes a
-// reason, and is written down. opened is told the digest of each that was seen.
-export function veils(main, id, reason, opened = () => {}) {
-  const lifted = new Map();
-  // unveil shows a picture while the key is held, or until the next press. A key that is let go
-  // before the picture has come shows nothing.
-  async function unveil(held) {
-    const at = document.activeElement?.closest?.("[data-picture]") ?? $("[data-picture]", main);
-    if (!at) return toast("There is no picture here.");
-    if (at.firstChild?.tagName === "IMG") return veil(at);
-    let wanted = true;
-    if (held && preferred().veil !== "press") {
-      const drop = () => {
-        wanted = false;
-        veil(at);
-        removeEventListener("keyup", drop);
-        removeEventListener("blur", drop);
-      };
-      addEventListener("keyup", drop);
-      addEventListener("blur", drop);
-    }
-    try {
-      const why = reason();
-      const r = await fetch("/api/v1/evidence/pictures/" + at.dataset.picture + "?case=" + id + "&reason=" + encodeURIComponent(why), { credentials: "same-origin" });
-      if (!r.ok) throw Object.assign(new Error("The desk does not show it."), { problem: await r.json() });
-      const bytes = await r.blob();
-      opened(at.dataset.picture);
-      if (!wanted) return;
-      const img = document.createElement("img");
-      img.alt = at.dataset.alt || "Picture without a description";
-      img.src = URL.createObjectURL(bytes);
-      lifted.set(at, [...at.childNodes]);
-      at.replaceChildren(img);
-    } catch (e) {
-      toast(told(e));
-    }
-  }
-  for (const b of all("[data-picture]", main)) b.addEventListener("click", () => { b.focus(); unveil(false); });
-  function veil(at) {
-    if (!lifted.has(at)) return;
-    URL.revokeObjectURL(at.firstChild.src);
-    at.replaceChildren(...lifted.get(at));
-    lifted.delete(at);
-  }
-  onLeave(() => [...lifted.keys()].forEach(veil));
-  return unveil;
-}
-
 // --- handing a decision in, and taking it back
 
 // handIn sends a signed decision while the next case is shown. If the desk refuses it, the person is
@@ -569,11 +521,6 @@ export async function takeBack(decision) {
 
 // withdrawn signs all that takes a decision back. While a measure is on its way to the platform
 // nothing can be taken back yet: it is tried again until the time is over.
-// madeOf reads what a decision of the person asked for.
-async function madeOf({ id, case: of }) {
-  return (await api("GET", "cases/" + of)).decisions.find((d) => d.id === id);
-}
-
 async function withdrawn(taken, until) {
   const ofMine = (request) => request && (!taken.requests || taken.requests.some((r) => r.id === request));
   for (;;) {
