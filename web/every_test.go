@@ -93,7 +93,7 @@ func TestEveryPage(t *testing.T) {
 }
 
 // parts are routes that are no pages: a part of one, a stream, a place that sends elsewhere.
-var parts = []string{"/{$}", "/live", "/cases/{id}/now", "/cases/{id}/history"}
+var parts = []string{"/{$}", "/live", "/session", "/cases/{id}/now", "/cases/{id}/history"}
 
 func number(n int) string { return map[int]string{1440: "1440", 390: "390"}[n] }
 
@@ -144,6 +144,7 @@ unless { resource == Queue::"spam" };
 		"/{$}":                {""},
 		"/signin":             {""},
 		"/work":               {""},
+		"/session":            {""},
 		"/settings":           {""},
 		"/find":               {"?q=plaza:acct/4", "?q=plaza:acct/3", "?q=plaza:@shop"},
 		"/queues":             {""},
