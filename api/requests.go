@@ -138,6 +138,26 @@ func (s *Server) request(ctx context.Context, by desk.Caller, in *requestIn) (*a
 	return answerWith(requestOf(r), err)
 }
 
+func (s *Server) signing(ctx context.Context, by desk.Caller, in *Identified) (*answerOf[v1.Signing], error) {
+	x, err := s.desk.RequestFor(ctx, by, in.ID)
+	return answerWith(signingOf(x), err)
+}
+
+func (s *Server) waiting(ctx context.Context, by desk.Caller, _ *struct{}) (*answerOf[v1.Page[v1.Request]], error) {
+	all, err := s.desk.Waiting(ctx, by)
+	return answerWith(v1.Page[v1.Request]{Items: list(all, func(x acts.Sight) v1.Request { return requestOf(x.Request) })}, err)
+}
+
+func signingOf(x acts.Sight) v1.Signing {
+	out := v1.Signing{May: x.May, Why: x.Why, Signed: x.HasSigned, Slots: list(x.Slots, func(n acts.Slot) v1.Slot { return v1.Slot(n) }),
+		Reasons: list(x.Reasons, func(r proof.Reason) proof.Reason { return r })}
+	if x.Asker != nil {
+		asker := v1.Asker(*x.Asker)
+		out.Asker = &asker
+	}
+	return out
+}
+
 func (s *Server) draftVerdict(ctx context.Context, by desk.Caller, in *struct {
 	Identified
 	Body v1.VerdictWish

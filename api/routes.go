@@ -56,6 +56,8 @@ func (s *Server) register() {
 		summary: "Hand in a signed action; the same submission again gives the same request, with 200"}, s.submit)
 	add(s, operation{id: "list-requests", method: get, path: "/requests", summary: "Requests, newest first"}, s.requests)
 	add(s, operation{id: "request", method: get, path: "/requests/{id}", summary: "A request, at once or when it is newer than a version"}, s.request)
+	add(s, operation{id: "signing", method: get, path: "/requests/{id}/signing", summary: "Whether you may countersign a request, who asks, and which signatures it needs"}, s.signing)
+	add(s, operation{id: "waits-for-you", method: get, path: "/waits-for-you", summary: "The held requests that you may countersign and have not, newest first"}, s.waiting)
 	add(s, operation{id: "draft-verdict", method: post, path: "/requests/{id}/drafts", summary: "The statement with which to countersign, decline or withdraw; nothing is stored"}, s.draftVerdict)
 	add(s, operation{id: "draft-undo", method: post, path: "/requests/{id}/undo-drafts", summary: "The action that undoes an executed request; nothing is stored"}, s.draftUndo)
 	add(s, operation{id: "countersign", method: post, path: "/requests/{id}/countersignatures", changes: true, summary: "Hand in a signed yes"}, s.countersign)

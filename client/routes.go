@@ -140,6 +140,16 @@ func (c *Client) Withdraw(ctx context.Context, id string, w v1.Withdrawal) (r v1
 	return r, c.change(ctx, http.MethodPost, requestPath(id, "/withdrawal"), nil, w, &r)
 }
 
+// Signing says whether the caller may countersign a request, and who asks.
+func (c *Client) Signing(ctx context.Context, id string) (x v1.Signing, err error) {
+	return x, c.get(ctx, requestPath(id, "/signing"), nil, &x)
+}
+
+// WaitsForYou returns the held requests that the caller may countersign and has not.
+func (c *Client) WaitsForYou(ctx context.Context) (p v1.Page[v1.Request], err error) {
+	return p, c.get(ctx, v1.Base+"/waits-for-you", nil, &p)
+}
+
 // Rows returns the rows of an import that waits for signatures. A signer compares them
 // with the root in the action (proof.RowsRoot).
 func (c *Client) Rows(ctx context.Context, id string) (r v1.Rows, err error) {

@@ -40,7 +40,7 @@ type step struct {
 
 // reads are the methods that change nothing.
 var reads = []string{"PreferencesOf", "Day", "AuthenticateBrowser", "BeginBrowser", "Proves", "CaseVersion", "MayReadQueue", "RequestVersion", "Follow", "Moment", "CaseReports", "ShownUnder", "EvidenceDocument", "EvidenceNow", "EvidenceOf", "Unedited", "Case", "Cases", "DraftDecision", "Now", "Progress", "ProgressNamed", "DraftTakeBack", "ReferralExport", "QueueBoard", "Alarms", "Authenticate", "AuthenticateProgram", "OwnDeclaration", "Backtest", "Chain", "Bodies", "TierEntries", "HashesInForce", "InForce", "TakenRecords", "Text", "Document", "Documents", "Draft", "DraftUndo", "DraftVerdict", "Entries", "Feed", "Holders", "Incident", "Incidents", "Ledger", "LedgerBodies", "Matters", "NextAlarms",
-	"Person", "RequestByID", "RequestThen", "Requests", "RowsOf", "Sessions", "Sightings", "State", "Stats", "Subject", "Tokens", "Wait", "CompleteWarrant", "Warrant"}
+	"Person", "RequestByID", "RequestThen", "RequestFor", "RequestsFor", "Waiting", "Requests", "RowsOf", "Sessions", "Sightings", "State", "Stats", "Subject", "Tokens", "Wait", "CompleteWarrant", "Warrant"}
 
 // others are neither: Run is the background, with CheckExposure and CheckHealth, Found
 // has its own test as RollWaiting has, CheckChange, Hashes, Queues and Rules are for other rooms, and three prepare steps of acts: OpenWatched Record, CheckReview and

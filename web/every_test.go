@@ -36,9 +36,10 @@ func TestEveryPage(t *testing.T) {
 	d := webtest.Open(t, desktest.Options{})
 	d.Passkeys("ann", "kim")
 	var empty, full []state
-	empty = []state{{"work-empty", "/work", "/work"}, {"queues", "/queues", "/queues"}, {"queue-empty", "/queues/{name}", "/queues/spam"}, {"no-such-page", "/", "/nothing"}, {"no-such-case", "/cases/{id}", "/cases/cas_none"}}
+	empty = []state{{"work-empty", "/work", "/work"}, {"queues", "/queues", "/queues"}, {"queue-empty", "/queues/{name}", "/queues/spam"}, {"no-such-page", "/", "/nothing"}, {"no-such-case", "/cases/{id}", "/cases/cas_none"},
+		{"no-such-incident", "/incidents/{id}", "/incidents/inc_none"}}
 	tab := d.SignIn("ann")
-	tab.Allow("404")
+	tab.Allow("404", "403")
 	judge := func(all []state) {
 		t.Helper()
 		for _, s := range all {
@@ -71,8 +72,10 @@ func TestEveryPage(t *testing.T) {
 	for external, subject := range map[string]string{"1": "post/1", "2": "acct/3"} {
 		d.Evidenced(d.Flag(external, subject, "MisleadingSpam", "acct/4").Case.ID)
 	}
+	held := asked(d).ID
 	mine, theirs := d.Take("ann").Case.ID, d.Take("kim").Case.ID
-	full = []state{{"work", "/work", "/work"}, {"settings", "/settings", "/settings"}, {"find", "/find", "/find?q=plaza:post/1"}, {"find-nothing", "/find", "/find?q=some+words"}, {"queue", "/queues/{name}", "/queues/spam?state=claimed"}, {"case-mine", "/cases/{id}", "/cases/" + mine}, {"case-read", "/cases/{id}", "/cases/" + theirs}}
+	full = []state{{"work", "/work", "/work"}, {"settings", "/settings", "/settings"}, {"find", "/find", "/find?q=plaza:post/1"}, {"find-nothing", "/find", "/find?q=some+words"},
+		{"waiting", "/countersign", "/countersign"}, {"countersign", "/countersign/{request}", "/countersign/" + held}, {"requests", "/requests", "/requests"}, {"request", "/requests/{id}", "/requests/" + held}, {"queue", "/queues/{name}", "/queues/spam?state=claimed"}, {"case-mine", "/cases/{id}", "/cases/" + mine}, {"case-read", "/cases/{id}", "/cases/" + theirs}}
 	judge(full)
 	// Without a session there is one page.
 	tab.Click("#sign-out")
@@ -93,7 +96,7 @@ func TestEveryPage(t *testing.T) {
 }
 
 // parts are routes that are no pages: a part of one, a stream, a place that sends elsewhere.
-var parts = []string{"/{$}", "/live", "/session", "/cases/{id}/now", "/cases/{id}/history"}
+var parts = []string{"/{$}", "/live", "/session", "/cases/{id}/now", "/cases/{id}/shows", "/cases/{id}/history", "/countersign/{request}/now"}
 
 func number(n int) string { return map[int]string{1440: "1440", 390: "390"}[n] }
 
@@ -139,20 +142,28 @@ unless { resource == Queue::"spam" };
 	}
 	take("ann", "spam")
 	take("abe", "spam")
+	asked := asked(d)
 	routes := map[string][]string{
-		"/":                   {"nothing"},
-		"/{$}":                {""},
-		"/signin":             {""},
-		"/work":               {""},
-		"/session":            {""},
-		"/settings":           {""},
-		"/find":               {"?q=plaza:acct/4", "?q=plaza:acct/3", "?q=plaza:@shop"},
-		"/queues":             {""},
-		"/queues/{name}":      {"identity", "spam", "spam?state=claimed", "identity?state=claimed"},
-		"/cases/{id}":         {hidden.Case.ID, shared.Case.ID, busy.Case.ID},
-		"/cases/{id}/now":     {hidden.Case.ID, shared.Case.ID},
-		"/cases/{id}/history": {hidden.Case.ID, shared.Case.ID, busy.Case.ID},
-		"/live":               {"?case=" + hidden.Case.ID},
+		"/":                          {"nothing"},
+		"/{$}":                       {""},
+		"/signin":                    {""},
+		"/work":                      {""},
+		"/session":                   {""},
+		"/settings":                  {""},
+		"/find":                      {"?q=plaza:acct/4", "?q=plaza:acct/3", "?q=plaza:@shop"},
+		"/queues":                    {""},
+		"/queues/{name}":             {"identity", "spam", "spam?state=claimed", "identity?state=claimed"},
+		"/cases/{id}":                {hidden.Case.ID, shared.Case.ID, busy.Case.ID},
+		"/cases/{id}/now":            {hidden.Case.ID, shared.Case.ID},
+		"/cases/{id}/shows":          {hidden.Case.ID, shared.Case.ID},
+		"/cases/{id}/history":        {hidden.Case.ID, shared.Case.ID, busy.Case.ID},
+		"/countersign":               {""},
+		"/countersign/{request}":     {asked.ID},
+		"/countersign/{request}/now": {asked.ID},
+		"/requests":                  {""},
+		"/requests/{id}":             {asked.ID},
+		"/incidents/{id}":            {"inc_none"},
+		"/live":                      {"?case=" + hidden.Case.ID},
 	}
 	for _, route := range d.Pages.Routes() {
 		if _, is := routes[route]; !is && !strings.HasPrefix(route, "/static/") {
@@ -170,7 +181,12 @@ unless { resource == Queue::"spam" };
 				path := base + end + after
 				body := get(path)
 				seen += body
-				if name := names.FindString(body); name != "" {
+				found := names.FindAllString(body, -1)
+				if strings.HasPrefix(path, "/countersign") || strings.HasPrefix(path, "/requests") {
+					// Whoever may sign a request reads who asks.
+					found = slices.DeleteFunc(found, func(name string) bool { return name == string(asked.Requester()) })
+				}
+				if name := strings.Join(found, ", "); name != "" {
 					t.Errorf("GET %s tells %s of %s: %s", path, by, name, body)
 				}
 				for _, secret := range []string{"words-of-identity", "note-of-identity", "draft-of-identity", "identity", "secret-reporter", hidden.Case.ID, hidden.Report.ID} {

@@ -31,7 +31,7 @@ func Need(n actions.Need, recovery bool) string {
 	}
 	slices.Sort(qs)
 	for _, q := range qs {
-		parts = append(parts, fmt.Sprintf("at least %d by %s", n.Qualified[q], qualifier(q)))
+		parts = append(parts, fmt.Sprintf("at least %d by %s", n.Qualified[q], Qualifier(q)))
 	}
 	if n.Hardware {
 		parts = append(parts, "all keys bound to hardware")
@@ -42,7 +42,8 @@ func Need(n actions.Need, recovery bool) string {
 	return strings.Join(parts, ", ")
 }
 
-func qualifier(q actions.Qualifier) string {
+// Qualifier is a person of a sort, in words: “an employee”.
+func Qualifier(q actions.Qualifier) string {
 	switch q {
 	case actions.QualifierEmployee:
 		return "an employee"

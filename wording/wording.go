@@ -61,6 +61,47 @@ func Action(a actions.Action) string {
 	return Change(change)
 }
 
+// Sentence says in one sentence what an action does, where, for how long, and what undoes it.
+func Sentence(a actions.Action) string {
+	if a.Subject.Platform == actions.DeskPlatform {
+		return Action(a) + "."
+	}
+	s := Action(a) + " on " + a.Subject.Platform
+	spec, _ := actions.SpecOf(a.Kind)
+	switch {
+	case spec.Says(), a.Direction == actions.Relieving, !a.Until.IsZero():
+	default:
+		s += ", with no end"
+	}
+	return s + ". What undoes it: " + undo(a) + "."
+}
+
+// Undoing says what the undo of an executed action will do.
+func Undoing(a actions.Action) string {
+	back := platform.DescribeIn(a.Command.Layer, a.Command.Expect)
+	s := fmt.Sprintf("It asks for %s of %s: %s becomes %s again", a.Inverse.Kind, Subject(a.Subject), a.Command.Layer.Noun(), back)
+	if a.Category != actions.CategoryRules {
+		return s + ". Because of the category others countersign it first."
+	}
+	return s + ", at once, within the desk's undo window."
+}
+
+// ChangedSince says what is different about a subject from what an action says of it; empty:
+// nothing.
+func ChangedSince(a actions.Action, on platform.Subject, now platform.Expect, tier actions.Tier) (lines []string) {
+	spec, _ := actions.SpecOf(a.Kind)
+	if a.Subject.Handle != on.Handle {
+		lines = append(lines, fmt.Sprintf("Its handle was %s, and is %s now.", prose.Show(a.Subject.Handle), prose.Show(on.Handle)))
+	}
+	if !spec.Says() && now != a.Command.Expect {
+		lines = append(lines, fmt.Sprintf("It was %s, and is %s now.", platform.DescribeIn(a.Command.Layer, a.Command.Expect), platform.DescribeIn(a.Command.Layer, now)))
+	}
+	if tier != a.Tier {
+		lines = append(lines, fmt.Sprintf("It was %s, and is %s now.", a.Tier, tier))
+	}
+	return lines
+}
+
 // Subject is a subject's public name, with the identifier that never changes.
 func Subject(s platform.Subject) string {
 	if s.Handle == "" || s.ID == "" {

@@ -169,3 +169,30 @@ type RequestFilter struct {
 	Cursor    string
 	Limit     int
 }
+
+// Signing is what a reader may know of a request as its possible signer.
+type Signing struct {
+	May     bool           `json:"may" doc:"a countersignature of yours could count now"`
+	Why     string         `json:"why,omitempty" doc:"of an open request that you may not sign: why"`
+	Signed  bool           `json:"signed" doc:"you have countersigned or declined it"`
+	Asker   *Asker         `json:"asker,omitempty" doc:"who asks; for those who may sign it or have"`
+	Slots   []Slot         `json:"slots" doc:"of an open request: the signatures that it needs"`
+	Reasons []proof.Reason `json:"reasons" doc:"why it is held"`
+}
+
+// Asker is what possible signers learn of the person who asks.
+type Asker struct {
+	Worker   workforce.WorkerID `json:"worker"`
+	Vendor   workforce.VendorID `json:"vendor" doc:"empty: an employee"`
+	Since    canonical.Time     `json:"since"`
+	Last     canonical.Time     `json:"last" doc:"empty: no last day is set"`
+	InNotice bool               `json:"in_notice" doc:"notice was given, or these are the last days"`
+	Differ   bool               `json:"differ" doc:"neither of you is in the other's chain of managers, and your managers differ"`
+}
+
+// Slot is one signature that a request needs. Who gave it is not said.
+type Slot struct {
+	By   actions.Qualifier `json:"by,omitempty" doc:"employee, or a role; left out: anybody who is independent"`
+	Here bool              `json:"here"`
+	Mine bool              `json:"mine" doc:"yours would fill it"`
+}

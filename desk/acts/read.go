@@ -214,10 +214,21 @@ func (d *Room) Requests(ctx context.Context, by kernel.Caller, f Filter) (out []
 	if err != nil {
 		return nil, "", err
 	}
+	rs, next, err := d.listed(ctx, f)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, r := range rs {
+		out = append(out, d.shown(s, by, r))
+	}
+	return out, next, nil
+}
+
+// listed reads a page of requests, newest first, and the cursor of the next.
+func (d *Room) listed(ctx context.Context, f Filter) (rs []store.Request, next string, err error) {
 	if f.Limit < 1 || f.Limit > kernel.MaxPage {
 		f.Limit = kernel.MaxPage
 	}
-	var rs []store.Request
 	err = d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		rs, err = stx.Requests(store.RequestFilter{Status: f.Status, Kind: f.Kind, Platform: f.Platform, Subject: f.Subject, Requester: f.Requester,
 			Before: f.Cursor, Limit: f.Limit + 1})
@@ -233,10 +244,7 @@ func (d *Room) Requests(ctx context.Context, by kernel.Caller, f Filter) (out []
 		rs = rs[:f.Limit]
 		next = rs[f.Limit-1].ID
 	}
-	for _, r := range rs {
-		out = append(out, d.shown(s, by, r))
-	}
-	return out, next, nil
+	return rs, next, nil
 }
 
 // findReplaced sets ReplacedBy and LiftedBy of requests that are ordered newest first.

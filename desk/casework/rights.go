@@ -139,8 +139,35 @@ func (d *Room) task(s *proof.State, st workforce.Standing, w workforce.WorkerID,
 func (d *Room) taskOn(stx *store.Tx, s *proof.State, st workforce.Standing, w workforce.WorkerID, c cases.Case) (policy.Task, error) {
 	t := d.task(s, st, w, c)
 	var err error
-	t.Investigates, err = stx.Investigates(w, c.Subject, c.Owner, c.ID)
+	if t.Investigates, err = stx.Investigates(w, c.Subject, c.Owner, c.ID); err == nil && !t.Asked {
+		t.Asked, err = d.maySign(stx, s, w, c)
+	}
 	return t, err
+}
+
+// maySign reports whether a worker may sign one of the measures of a case that wait for signatures.
+func (d *Room) maySign(stx *store.Tx, s *proof.State, w workforce.WorkerID, c cases.Case) (bool, error) {
+	decisions, err := stx.CaseDecisions(c.ID)
+	if err != nil || w == "" {
+		return false, err
+	}
+	now := d.desk.Now()
+	for _, decision := range decisions {
+		for _, id := range decision.Requests {
+			r, err := stx.Request(id)
+			if err != nil {
+				return false, err
+			}
+			if !r.Open() || !now.Before(r.Expires().Time) {
+				continue
+			}
+			ask := proof.Ask{Action: r.Action, Request: r.Signed, At: now, Tier: r.Action.Tier.Max(s.RaisedTo(r.Action.Subject)), Requested: r.Created.Time}
+			if s.Asks(ask, w) == nil {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
 }
 
 // barred refuses a worker who would judge their own affair (law 15): the subject belongs to an
@@ -190,7 +217,7 @@ func (d *Room) load(ctx context.Context, by kernel.Caller, id string) (s *proof.
 		return s, st, c, nil
 	}
 	var task policy.Task
-	if err = d.desk.Store.ReadOne(ctx, func(stx *store.Tx) error {
+	if err = d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		task, err = d.taskOn(stx, s, st, by.Worker, c)
 		return err
 	}); err != nil {

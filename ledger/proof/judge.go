@@ -572,6 +572,64 @@ func (s *State) Candidate(a Ask, c actions.Signed) error {
 	return nil
 }
 
+// Asks says whether a countersignature of a worker could count for a request, as far as that
+// is known without one: it makes the demands of Candidate on the person, and checks no signature.
+// The error tells no more than the worker may know.
+func (s *State) Asks(a Ask, w workforce.WorkerID) error {
+	st := a.Request.Statement
+	standing := s.People.Standing(w, a.At)
+	if !standing.Engaged {
+		return refuse("engagement-ended", "%s may not act: %s.", w, standing.Why)
+	}
+	if err := s.stopped(a.Action, w, standing, a.At); err != nil {
+		return err
+	}
+	sg := actions.Signer{Worker: w, Standing: standing}
+	if err := s.checkEmergency(a.Action, a.Request, sg); err != nil {
+		return err
+	}
+	j, err := s.demands(a)
+	if err != nil {
+		return err
+	}
+	if err := s.mayCountersign(a, &j, sg, actions.Signed{Statement: actions.Statement{Signer: w, Request: st.Request, Verdict: actions.VerdictCountersign}}); err != nil {
+		return err
+	}
+	if j.ByLaw != nil && j.ByLaw.Law == entry.LawRecovery {
+		if !j.ByLaw.asks(w) {
+			return refuse("not-left", "A countersignature of yours would not count: %s", j.ByLaw.Reason.Text)
+		}
+	} else if why := s.dependence(a.At)(st.Signer, w); why != "" {
+		return refuse("not-independent", "A countersignature of yours would not count: you and the person who asks are not independent of each other.")
+	}
+	if j.Need.Hardware && !slices.ContainsFunc(s.People.KeysOf(w), func(k workforce.Key) bool { return k.Hardware && k.Live(a.At) }) {
+		return refuse("key-not-hardware", "This act needs keys that are bound to hardware, and you have none.")
+	}
+	return nil
+}
+
+// Demands says what a request needs, and why, by the policy and the laws of now. It checks no
+// signature.
+func (s *State) Demands(a Ask) (actions.Need, []policy.Reason, error) {
+	j, err := s.demands(a)
+	return j.Need, j.Ruling.Reasons, err
+}
+
+func (s *State) demands(a Ask) (j Judgement, err error) {
+	st := a.Request.Statement
+	j.Facts = FactsOf(a.Action, s.People.Standing(st.Signer, a.standsAt(st)), a.Tier, a.Lifts)
+	j.Ruling = s.RuleOn(a.Action, j.Facts, st)
+	j.Need = j.Ruling.Need
+	if j.Facts.Founding {
+		j.Need = s.foundingNeed()
+	}
+	if j.ByLaw, err = s.lawOf(a, j.Facts); err == nil && j.ByLaw != nil {
+		j.Need = j.ByLaw.Need
+		j.Ruling.Reasons = append(slices.Clip(j.Ruling.Reasons), j.ByLaw.Reason)
+	}
+	return j, err
+}
+
 // Lapsed returns why a request can become ready no more, whoever countersigns it: its
 // requester's own signature does not hold any more. It is nil if it holds. That acts are
 // frozen is no such reason, since a freeze ends.

@@ -65,6 +65,15 @@ export async function bySession(session, bytes) {
 
 // --- the person's own key
 
+// newOwnKey makes an Ed25519 key for a person in the place of a passkey. Only a demo's desk enrols it.
+export async function newOwnKey(worker, desk) {
+  const pair = await crypto.subtle.generateKey({ name: "Ed25519" }, false, ["sign", "verify"]);
+  const raw = new Uint8Array(await crypto.subtle.exportKey("raw", pair.publicKey));
+  const key = "key_" + (await digestOfBytes("countersign/key/v1\ned25519\n", raw)).slice(7, 39);
+  const possession = await bySession({ pair }, await sha256("countersign/enrol/v1\n", canonical([desk, worker, key])));
+  return { key, pair, enrolment: { key: { algorithm: "ed25519", credential: "", hardware: true, public: base64(raw) }, possession, worker } };
+}
+
 // byPasskey has the person touch their key, which signs the challenge. allow is a list of
 // credentials in base64.
 export async function byPasskey(bytes, allow, site) {
@@ -121,7 +130,7 @@ export async function certify(b, chosen, sign) {
     const r = await fetch("/signin", { method: "POST", headers: { "Content-Type": "application/json", ...headers }, body: text, credentials: "same-origin" });
     const answer = await r.json();
     if (!r.ok) throw Object.assign(new Error(answer.detail || answer.title), { problem: answer, status: r.status });
-    const all = { token: answer.token, worker: b.worker, key: session.key, credential: chosen.credential, site: b.site, session, certificate: signature, digest: name, pair: b.key.pair, expires: session.expires };
+    const all = { token: answer.token, worker: b.worker, key: session.key, credential: chosen.credential, own: chosen.own, site: b.site, session, certificate: signature, digest: name, pair: b.key.pair, expires: session.expires };
     await keep(all);
     localStorage.setItem("active", Date.now()); // see lock in shell.js
     return all;

@@ -1,6 +1,6 @@
 // What every page has: moving between pages by fragments, the palette, keys, the lock, the renewal
 // of the session, and what other tabs and the desk tell.
-import { begin, byPasskey, certify, deskNow, forget, kept, proofHeader, prove, setClock, settled } from "./keys.js";
+import { begin, byPasskey, bySession, certify, deskNow, forget, kept, proofHeader, prove, setClock, settled } from "./keys.js";
 import { micro } from "./canonical.js";
 
 const root = document.documentElement;
@@ -56,6 +56,7 @@ export async function api(method, target, body, { whole = false } = {}) {
     headers[proofHeader] = await prove(await mine(), method, path, text);
   }
   const r = await fetch(path, { method, headers, body: text || undefined, credentials: "same-origin" });
+  document.dispatchEvent(new CustomEvent("desk", { detail: { method, path, ok: r.ok } }));
   if (r.status === 204) return undefined;
   if (whole && r.ok) return r;
   const answer = r.headers.get("Content-Type")?.includes("json") ? await r.json() : undefined;
@@ -395,7 +396,7 @@ async function again(broken) {
   listen();
   heard?.({ sort: "again" });
 }
-function stopWatching() {
+export function stopWatching() {
   stream?.close();
   stream = watched = heard = undefined;
 }
@@ -532,10 +533,10 @@ $("ending-renew")?.addEventListener("click", renew);
 export async function renew() {
   try {
     const old = await mine();
-    if (!old.credential) return toast("Your key is a file: sign in again with countersign login --browser. What you typed is kept.");
+    if (!old.credential && !old.own) return toast("Your key is a file: sign in again with countersign login --browser. What you typed is kept.");
     const b = await begin(old.worker);
     const chosen = b.keys.find((k) => k.key === old.key) ?? b.keys[0];
-    const s = await certify(b, chosen, async (c) => (await byPasskey(c, [chosen.credential], b.site)).signature);
+    const s = await certify(b, old.own ? { key: old.key, credential: "", own: old.own } : chosen, old.own ? (c) => bySession({ pair: old.own }, c) : async (c) => (await byPasskey(c, [chosen.credential], b.site)).signature);
     const now = { from: old.token, token: s.token, expires: s.expires };
     tabs.postMessage(now);
     goesOn(now);
@@ -573,8 +574,8 @@ $("lock-open")?.addEventListener("click", async () => {
   try {
     const s = await mine();
     // Without a passkey the person signs in again.
-    if (!s.credential) return signedOut("This page was locked. Sign in again. " + typedKept);
-    await byPasskey(crypto.getRandomValues(new Uint8Array(32)), [s.credential], s.site);
+    if (!s.credential && !s.own) return signedOut("This page was locked. Sign in again. " + typedKept);
+    if (s.credential) await byPasskey(crypto.getRandomValues(new Uint8Array(32)), [s.credential], s.site);
     unlock();
     tabs.postMessage({ unlocked: root.dataset.worker });
   } catch (e) {

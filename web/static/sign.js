@@ -22,7 +22,7 @@ export const documentLife = 15 * minute;
 export const bySessionKey = (s) => ({ worker: s.worker, key: s.key, session: s.digest, log: s.session.log, founding: s.session.founding, sign: (c) => bySession(s, c) });
 export const byOwnKey = (s) => ({
   worker: s.worker, key: s.key, session: "", log: s.session.log, founding: s.session.founding,
-  sign: async (c) => (await byPasskey(c, [s.credential], s.site)).signature,
+  sign: async (c) => (s.own ? bySession({ pair: s.own }, c) : (await byPasskey(c, [s.credential], s.site)).signature),
 });
 
 // checkStatement checks a statement about an action before it is hashed and signed. most is the
@@ -33,7 +33,7 @@ export async function checkStatement(action, st, { request, verdict, who, most }
   if (st.request !== request || !/^req_[0-9a-z]+$/.test(st.request)) refuse("its statement is about another request");
   if (st.verdict !== verdict) refuse("its statement says " + st.verdict + ", not " + verdict);
   checkSigner(st, who);
-  if (st.executor === "" || st.executor === "desk" || !/^sha256:/.test(st.policy)) refuse("its statement is incomplete");
+  if (st.executor === "" || (st.executor === "desk") !== (action.subject.platform === "desk") || !/^sha256:/.test(st.policy)) refuse("its statement is incomplete");
   checkLife(st, most);
 }
 
