@@ -71,7 +71,10 @@ func (s *Server) countersign(ctx context.Context, r *http.Request, by reader) (v
 	}
 	if !seen.May && !seen.HasSigned {
 		why := seen.Why
-		if why == "" {
+		switch {
+		case why == "" && seen.Open():
+			why = "Its time is over, and nobody can sign it any more. Whoever still wants it asks again."
+		case why == "":
 			why = "It is " + wording.Status(seen.Status) + "."
 		}
 		return view{Title: "Not yours to sign", Here: "/countersign", Body: notYours(id, why)}, nil
