@@ -46,8 +46,10 @@ const (
 //go:embed page.html
 var pageText string
 
+// Style is the style of the page.
+//
 //go:embed page.css
-var pageStyle string
+var Style string
 
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"clock": clock,
@@ -144,7 +146,7 @@ func viewOf(r Report, o Options) view {
 		r, o.Names = Redact(r), nil
 	}
 	w := naming{o.Names}
-	v := view{Report: r, Style: template.CSS(pageStyle), Title: title(r.Incident), Subject: subjectWords(r.Incident, o.Personal), Summary: summary(r, o.Personal), Figures: figures(r, o.Historical),
+	v := view{Report: r, Style: template.CSS(Style), Title: title(r.Incident), Subject: subjectWords(r.Incident, o.Personal), Summary: summary(r, o.Personal), Figures: figures(r, o.Historical),
 		Personal: o.Personal, Verified: o.Verified}
 	drawn := r
 	if n := len(r.Timeline); n > mostDrawn {

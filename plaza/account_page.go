@@ -11,9 +11,9 @@ import (
 	"countersign.dev/sqldb"
 )
 
-// ownerCookie keeps an owner signed in in a browser. It holds the token, is sent to this
+// OwnerCookie keeps an owner signed in in a browser. It holds the token, is sent to this
 // host only, is hidden from scripts, and ends with the browser's session.
-const ownerCookie = "__Host-plaza-owner"
+const OwnerCookie = "__Host-plaza-owner"
 
 // accountMux serves the page where people look after their own account. It accepts forms
 // only from this site's own pages.
@@ -129,7 +129,7 @@ func refusedPage(status int, text string) view {
 // signedIn returns the session of the signed-in owner; its account is 0 if nobody is
 // signed in.
 func signedIn(tx *sqldb.Tx, r *http.Request) (session, error) {
-	c, err := r.Cookie(ownerCookie)
+	c, err := r.Cookie(OwnerCookie)
 	if err != nil {
 		return session{}, nil
 	}
@@ -170,12 +170,12 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	keepCookie(w, ownerCookie, token)
+	keepCookie(w, OwnerCookie, token)
 	seeOther(w, r, "/account")
 }
 
 func (s *Server) signOut(w http.ResponseWriter, r *http.Request) {
-	dropCookie(w, ownerCookie)
+	dropCookie(w, OwnerCookie)
 	seeOther(w, r, "/account")
 }
 

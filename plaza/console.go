@@ -21,7 +21,7 @@ import (
 // The console is where plaza's own staff work by hand. It does what the staff API does,
 // in the name of the holder of a staff token, and asks nobody else.
 
-// staffCookie keeps a member of the staff signed in in a browser, as ownerCookie does an
+// staffCookie keeps a member of the staff signed in in a browser, as OwnerCookie does an
 // owner.
 const staffCookie = "__Host-plaza-staff"
 

@@ -17,8 +17,10 @@ import (
 
 // Demo plays the evening of 2017.
 type Demo struct {
-	Once        bool   `help:"Play it and end, instead of leaving everything running; without --dir its folder is deleted. Exit 0 if every step came out as it should, else 1."`
-	Fast        bool   `help:"Do not pause between the steps."`
+	Story       bool   `help:"Play the evening of 2017 as a story in this terminal, in place of the desk in a browser."`
+	NoOpen      bool   `help:"Do not open a browser; the address is printed either way."`
+	Once        bool   `help:"Play the story and end, instead of leaving everything running; without --dir its folder is deleted. Exit 0 if every step came out as it should, else 1."`
+	Fast        bool   `help:"Do not pause between the steps of the story."`
 	Listen      string `placeholder:"HOST:PORT" help:"Where the desk answers. Left out: 127.0.0.1:7400 or the next free port."`
 	PlazaListen string `placeholder:"HOST:PORT" help:"Where the platform's pages are. Left out: 127.0.0.1:7401 or the next free port."`
 	Policy      string `placeholder:"FOLDER" help:"Play it under another first policy."`
@@ -27,9 +29,11 @@ type Demo struct {
 }
 
 func (c *Demo) Help() string {
-	return "The evening of 2017, against this desk: a small social platform, three vendors, 300 workers and 2,000 accounts, a head of state among them. " +
+	return "A desk with a small social platform, three vendors, 300 workers and 2,000 accounts, a head of state among them. It prints one address. There, 40 simulated people report, claim, decide and countersign at the pace of people, while you choose who you are and take a tour of six steps. " +
+		"With --story, and with --once, it plays the evening of 2017 in the terminal instead. " +
+		" social platform, three vendors, 300 workers and 2,000 accounts, a head of state among them. " +
 		"Its people do everything by the commands of this program, and whoever attacks it from within makes calls of their own; every officer's key lies in the demo's folder, which a real desk never allows.\n" +
-		"With --json it prints one document and says nothing else. Its steps have a name, by which programs find them, what was expected and what came of it, in one word each, and in ms how many milliseconds the step took. In incident it names the file of the incident's page. With --once and without --dir it leaves that out, since the folder is deleted at the end."
+		"With --json it prints one document and says nothing else: the addresses, or with --story and --once the steps. These have a name, by which programs find them, what was expected and what came of it, in one word each, and in ms how many milliseconds the step took. In incident it names the file of the incident's page. With --once and without --dir it leaves that out, since the folder is deleted at the end."
 }
 
 // demoAnswer is the one answer of demo --once.
@@ -59,7 +63,7 @@ const demoOrigin = "demo.countersign.example/ledger"
 var demoOfficers = []string{"adaeze", "bjorn", "carmela"}
 
 func (c *Demo) Run(ctx context.Context, s *cli.Session) error {
-	d := &demo{session: s, command: c, start: time.Now()}
+	d := &demo{session: s, command: c, start: time.Now(), bells: make(chan struct{}, 100)}
 	d.line("Countersign: no one takes an account down alone.")
 	d.line("")
 	if s.Dir == "" && s.Getenv("COUNTERSIGN_DIR") == "" {
@@ -88,7 +92,9 @@ func (c *Demo) Run(ctx context.Context, s *cli.Session) error {
 	d.environment = map[string]map[string]string{d.home(second): d.agent.environment()}
 	d.line("Setting up in %s: a desk, a platform, 300 workers, 2,000 accounts …", d.dir)
 	d.line("(Everybody's key lies in that folder, and is declared to be bound to hardware. In earnest each is with its owner.)")
-	d.line("(The hour before each step is that of the evening of 2 November 2017. All other times are this machine's.)")
+	if !d.living() {
+		d.line("(The hour before each step is that of the evening of 2 November 2017. All other times are this machine's.)")
+	}
 	args := []string{"init", "--try", "--origin", demoOrigin}
 	for _, o := range demoOfficers {
 		args = append(args, "--officer", o)
@@ -103,10 +109,18 @@ func (c *Demo) Run(ctx context.Context, s *cli.Session) error {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	d.ctx = ctx
-	err = c.program.Serve(ctx, s, Addresses{Desk: c.Listen, Plaza: c.PlazaListen}, func(on Desk) error {
+	at := Addresses{Desk: c.Listen, Plaza: c.PlazaListen}
+	visited := newVisited(d)
+	if d.living() {
+		at.Visited = visited
+	}
+	err = c.program.Serve(ctx, s, at, func(on Desk) error {
 		d.on, d.desk = on, on.URL
 		if err := d.seed(ctx); err != nil {
 			return err
+		}
+		if d.living() {
+			return visited.begin(ctx)
 		}
 		if err := d.play(ctx); err != nil {
 			// The story broke off: that is an answer as well, and the answer is no.
@@ -127,6 +141,9 @@ func (c *Demo) Run(ctx context.Context, s *cli.Session) error {
 	}
 	return err
 }
+
+// living reports whether the demo goes on by itself and is looked at in a browser.
+func (d *demo) living() bool { return !d.command.Story && !d.command.Once }
 
 // story is every step in its order, with the outcome that it must have.
 var story = []demoStep{
@@ -158,6 +175,7 @@ var story = []demoStep{
 	{Name: "incident-exported", Expected: "exported"},
 	{Name: "label-around-the-desk-reversed", Expected: "reversed"},
 	{Name: "evening-audited", Expected: "agrees"},
+	{Name: "desk-page-served", Expected: "served"},
 }
 
 // answer gives the demo's one answer. A step that was not played counts as failed.
@@ -202,6 +220,11 @@ type demo struct {
 	verified bool
 	deleted  bool                     // the folder is deleted at the end
 	spam     string                   // the spammer's post: post/93
+	setup    string                   // plaza's token that fills it
+	world    []worldPost              // every post that plaza began with
+	people   []string                 // identifiers of the accounts that plaza began with
+	lastDays map[string]string        // of contractors
+	bells    chan struct{}            // a visitor wants one more subject reported
 	posts    []string                 // identifiers of the posts that are reported in the afternoon
 	authors  []string                 // handles of their authors
 	took     map[string]time.Duration // the times that the lines at the end quote

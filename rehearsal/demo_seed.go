@@ -79,8 +79,9 @@ const (
 func (d *demo) workers(now time.Time) [][]string {
 	random := rand.New(rand.NewPCG(2017, 11))
 	named := map[string]string{contractor: "Dana Whitlow", asker: "Priya Raman", sameVendor: "Piotr Zielony", second: "Tomás Vidal",
-		leaver: "Lucía Ferro", employee: "Marta Lindgren", onCall: "Jonas Okafor"}
+		leaver: "Lucía Ferro", employee: "Marta Lindgren", onCall: "Jonas Okafor", investigator: "Noor Haddad", auditor: "Edda Kamara"}
 	roles := map[string]string{contractor: "lead", asker: "agent", sameVendor: "lead", second: "lead", leaver: "lead", employee: "lead", onCall: "oncall"}
+	d.lastDays = map[string]string{}
 	var rows [][]string
 	add := func(id, vendor, role, team, manager, site, zone, last, notice string) {
 		name := named[id]
@@ -91,6 +92,9 @@ func (d *demo) workers(now time.Time) [][]string {
 			role = r
 		}
 		start := now.AddDate(0, 0, -60-random.IntN(900)).Format(time.RFC3339)
+		if at, err := time.Parse(time.RFC3339, last); err == nil {
+			d.lastDays[id] = at.Format("2 January 2006")
+		}
 		rows = append(rows, []string{id, name, id + "@example.com", vendor, role, team, manager, site, zone, start, last, notice})
 	}
 	for _, v := range demoVendors {
@@ -140,6 +144,7 @@ func (d *demo) seedPlaza(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	d.setup = token
 	random := rand.New(rand.NewPCG(2, 2017))
 	accounts := demoAccounts(random, now)
 	var made struct {
@@ -176,6 +181,10 @@ func (d *demo) seedPlaza(ctx context.Context, now time.Time) error {
 	handles := map[string]string{}
 	for _, a := range made.Accounts {
 		handles[a.ID] = a.Handle
+		d.people = append(d.people, a.ID)
+	}
+	for i, p := range posted.Posts {
+		d.world = append(d.world, worldPost{p.ID, handles[posts[i].Account]})
 	}
 	for i := newest - 1; i >= 0 && len(d.posts) <= len(afternoon); i-- {
 		if author := handles[posts[i].Account]; !slices.Contains(d.authors, author) && author != spammer && !ranked(author) {
@@ -184,6 +193,9 @@ func (d *demo) seedPlaza(ctx context.Context, now time.Time) error {
 	}
 	return nil
 }
+
+// worldPost is a post that plaza began with.
+type worldPost struct{ id, author string }
 
 // ranked reports whether an account is one of those that matter.
 func ranked(handle string) bool { return handle == president || handle == treasury || handle == mayor }

@@ -106,8 +106,35 @@ func (d *demo) play(ctx context.Context) error {
 	}
 	d.tell("The auditor counts the whole evening: every act signed, every report in one case, every decision on what was shown.")
 	d.step("evening-audited", func() string { return d.audited(ctx, 0) })
+	d.tell("The same desk has pages for people in browsers. Its page of the sign-in: %s", d.on.Browser)
+	d.step("desk-page-served", func() string { return d.pageServed(ctx) })
 	d.theLines()
 	return nil
+}
+
+// pageServed asks for the page of the sign-in, as anybody could. What it may load is the desk's
+// own alone.
+func (d *demo) pageServed(ctx context.Context) string {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.on.Browser+"/signin", nil)
+	if err != nil {
+		return "could not: " + err.Error()
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "could not: " + err.Error()
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	policy := res.Header.Get("Content-Security-Policy")
+	switch {
+	case err != nil:
+		return "could not: " + err.Error()
+	case res.StatusCode != http.StatusOK || !strings.Contains(string(body), `class="sheet signin"`):
+		return "no page: " + res.Status
+	case !strings.Contains(policy, "default-src 'none'") || !strings.Contains(policy, "require-trusted-types-for 'script'"):
+		return "no policy"
+	}
+	return "served"
 }
 
 func people(n int) string {

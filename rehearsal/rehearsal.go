@@ -24,11 +24,15 @@ type Program struct {
 
 // Addresses are the addresses of a desk and its plaza, as HOST:PORT. Empty: the usual
 // ones.
-type Addresses struct{ Desk, Plaza string }
+type Addresses struct {
+	Desk, Plaza string
+	Visited     Visited // shown in the desk's pages; nil: nothing is
+}
 
 // Desk is a running desk, with its executor and the built-in platform.
 type Desk struct {
 	URL         string
+	Browser     string // address of its pages
 	PlazaURL    string
 	Plaza       *plaza.Server
 	Size        func(context.Context) (int64, error) // of the ledger

@@ -623,7 +623,7 @@ func signing(p signPage) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = pictures(k).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = pictures(picturesOf([]casework.Kept{k})).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

@@ -36,9 +36,10 @@ func TestEveryPage(t *testing.T) {
 	d := webtest.Open(t, desktest.Options{})
 	d.Passkeys("ann", "kim")
 	var empty, full []state
-	empty = []state{{"work-empty", "/work", "/work"}, {"queues", "/queues", "/queues"}, {"queue-empty", "/queues/{name}", "/queues/spam"}, {"no-such-page", "/", "/nothing"}, {"no-such-case", "/cases/{id}", "/cases/cas_none"}}
+	empty = []state{{"work-empty", "/work", "/work"}, {"queues", "/queues", "/queues"}, {"queue-empty", "/queues/{name}", "/queues/spam"}, {"no-such-page", "/", "/nothing"}, {"no-such-case", "/cases/{id}", "/cases/cas_none"},
+		{"no-such-incident", "/incidents/{id}", "/incidents/inc_none"}}
 	tab := d.SignIn("ann")
-	tab.Allow("404")
+	tab.Allow("404", "403")
 	judge := func(all []state) {
 		t.Helper()
 		for _, s := range all {
@@ -95,7 +96,7 @@ func TestEveryPage(t *testing.T) {
 }
 
 // parts are routes that are no pages: a part of one, a stream, a place that sends elsewhere.
-var parts = []string{"/{$}", "/live", "/cases/{id}/now", "/cases/{id}/history", "/countersign/{request}/now"}
+var parts = []string{"/{$}", "/live", "/session", "/cases/{id}/now", "/cases/{id}/shows", "/cases/{id}/history", "/countersign/{request}/now"}
 
 func number(n int) string { return map[int]string{1440: "1440", 390: "390"}[n] }
 
@@ -147,18 +148,21 @@ unless { resource == Queue::"spam" };
 		"/{$}":                       {""},
 		"/signin":                    {""},
 		"/work":                      {""},
+		"/session":                   {""},
 		"/settings":                  {""},
 		"/find":                      {"?q=plaza:acct/4", "?q=plaza:acct/3", "?q=plaza:@shop"},
 		"/queues":                    {""},
 		"/queues/{name}":             {"identity", "spam", "spam?state=claimed", "identity?state=claimed"},
 		"/cases/{id}":                {hidden.Case.ID, shared.Case.ID, busy.Case.ID},
 		"/cases/{id}/now":            {hidden.Case.ID, shared.Case.ID},
+		"/cases/{id}/shows":          {hidden.Case.ID, shared.Case.ID},
 		"/cases/{id}/history":        {hidden.Case.ID, shared.Case.ID, busy.Case.ID},
 		"/countersign":               {""},
 		"/countersign/{request}":     {asked.ID},
 		"/countersign/{request}/now": {asked.ID},
 		"/requests":                  {""},
 		"/requests/{id}":             {asked.ID},
+		"/incidents/{id}":            {"inc_none"},
 		"/live":                      {"?case=" + hidden.Case.ID},
 	}
 	for _, route := range d.Pages.Routes() {

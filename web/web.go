@@ -46,6 +46,8 @@ type Config struct {
 	Now  func() time.Time
 	// Idle is the time without a key or a touch after which a page locks itself. 0: 15 minutes.
 	Idle time.Duration
+	// Demo is the living demo behind the pages; nil at every real desk.
+	Demo Demo
 }
 
 // Server serves the pages.
@@ -86,12 +88,19 @@ func New(c Config) (*Server, error) {
 		fmt.Fprintf(sum, "%s %d\n", name, len(b))
 		sum.Write(b)
 		f := file{media: mime.TypeByExtension(path.Ext(name)), plain: b}
-		f.zipped, err = zip(b)
+		f.zipped, err = zip(b, gzip.BestCompression)
 		s.files[strings.TrimPrefix(name, "static/")] = f
 		return err
 	}); err != nil {
 		return nil, fmt.Errorf("read the pages' files: %w", err)
 	}
+	style := incidentStyle()
+	sum.Write(style)
+	zipped, err := zip(style, gzip.BestCompression)
+	if err != nil {
+		return nil, fmt.Errorf("read the pages' files: %w", err)
+	}
+	s.files["incident.css"] = file{media: mime.TypeByExtension(".css"), plain: style, zipped: zipped}
 	s.version = hex.EncodeToString(sum.Sum(nil)[:8])
 	s.routes()
 	return s, nil
@@ -121,6 +130,11 @@ func (s *Server) routes() {
 	s.mux.HandleFunc("POST /signin/begin", s.answer(s.begin))
 	s.mux.HandleFunc("POST /signin", s.answer(s.signIn))
 	s.mux.HandleFunc("POST /signout", s.answer(s.signOut))
+	s.get("/session", func(w http.ResponseWriter, r *http.Request) {
+		if err := s.session(w, r); err != nil {
+			httpd.Fail(w, r, err)
+		}
+	})
 	s.get("/work", s.page(s.work))
 	s.get("/settings", s.page(s.settings))
 	s.get("/find", s.page(s.find))
@@ -128,7 +142,9 @@ func (s *Server) routes() {
 	s.get("/queues/{name}", s.page(s.queue))
 	s.get("/cases/{id}", s.page(s.aCase))
 	s.get("/cases/{id}/now", s.page(s.caseNow))
+	s.get("/cases/{id}/shows", s.page(s.caseShows))
 	s.get("/cases/{id}/history", s.page(s.caseHistory))
+	s.get("/incidents/{id}", s.page(s.incident))
 	s.get("/countersign", s.page(s.waiting))
 	s.get("/countersign/{request}", s.page(s.countersign))
 	s.get("/countersign/{request}/now", s.page(s.requestNow))
@@ -136,6 +152,7 @@ func (s *Server) routes() {
 	s.get("/requests/{id}", s.page(s.request))
 	s.mux.HandleFunc("POST /next", s.answer(s.next))
 	s.paths = append(s.paths, "/")
+	s.demoRoutes()
 	s.mux.HandleFunc("/", s.open(func(http.ResponseWriter, *http.Request) (view, error) {
 		return view{}, fault.New(fault.NotFound, "no-such-page", "There is no such page at this desk.")
 	}))
@@ -232,12 +249,13 @@ type frame struct {
 	Expires time.Time // of the session
 	Path    string
 	Moment  string
+	Demo    Demo
 	Prefers string // how the reader likes the pages, canonical JSON
 }
 
 // show writes a page, or only its content if a page's script asks for that.
 func (s *Server) show(w http.ResponseWriter, r *http.Request, status int, by *reader, v view) {
-	f := frame{view: v, Static: "/static/" + s.version, Reader: by, Now: s.config.Now(), Idle: s.config.Idle, Path: r.URL.RequestURI()}
+	f := frame{view: v, Static: "/static/" + s.version, Reader: by, Now: s.config.Now(), Idle: s.config.Idle, Path: r.URL.RequestURI(), Demo: s.config.Demo}
 	if by != nil {
 		f.Expires, f.Moment = by.Session.Expires.Time, by.moment
 		if p, err := s.desk.PreferencesOf(r.Context(), by.of()); err == nil {
@@ -257,7 +275,6 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, status int, by *re
 	h := w.Header()
 	h.Set("Content-Security-Policy", policy)
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Vary", FragmentHeader)
 	h.Set("Permissions-Policy", "publickey-credentials-get=(self), publickey-credentials-create=(self), camera=(), microphone=(), geolocation=(), payment=(), usb=()")
 	if !whole {
 		h.Set("Countersign-Title", url.PathEscape(v.Title))
@@ -265,8 +282,16 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, status int, by *re
 			h.Set("Countersign-Script", v.Script)
 		}
 	}
+	h.Set("Vary", FragmentHeader+", Accept-Encoding")
+	out := b.Bytes()
+	if zips(r) && len(out) > fewBytes {
+		if small, err := zip(out, gzip.BestSpeed); err == nil {
+			h.Set("Content-Encoding", "gzip")
+			out = small
+		}
+	}
 	w.WriteHeader(status)
-	_, _ = w.Write(b.Bytes()) // a browser that has hung up does not learn that it failed
+	_, _ = w.Write(out) // a browser that has hung up does not learn that it failed
 }
 
 // fail answers with a page that says what went wrong and what to do. Whoever is signed out gets
@@ -310,15 +335,22 @@ func zips(r *http.Request) bool {
 	return false
 }
 
-func zip(b []byte) ([]byte, error) {
+func zip(b []byte, level int) ([]byte, error) {
 	var out bytes.Buffer
-	w := gzip.NewWriter(&out)
+	w, err := gzip.NewWriterLevel(&out, level)
+	if err != nil {
+		return nil, err
+	}
 	if _, err := w.Write(b); err != nil {
 		return nil, err
 	}
-	err := w.Close()
+	err = w.Close()
 	return out.Bytes(), err
 }
+
+// fewBytes is the size of a page up to which it is sent as it is. No page holds a secret that
+// somebody could guess from its compressed size: the cookie is in none.
+const fewBytes = 4 << 10
 
 // front sends everybody where their day begins.
 func (s *Server) front(w http.ResponseWriter, r *http.Request) (view, error) {

@@ -28,7 +28,7 @@ import (
 type grammar struct {
 	cli.Global
 
-	Demo     rehearsal.Demo    `cmd:"" help:"Play the evening of 2017 against a desk with 300 workers, and leave it running to try."`
+	Demo     rehearsal.Demo    `cmd:"" help:"A living desk to look at in a browser, with a tour of six steps; with --story the evening of 2017 in the terminal."`
 	Init     initCommands      `cmd:"" help:"Found a desk: open a statement, have the officers sign it, close it."`
 	Serve    serveCommand      `cmd:"" help:"Run the desk, with its executor beside it and the built-in platform."`
 	Executor executorCommand   `cmd:"" help:"Run the executor by itself: it holds the platforms' credentials and acts on warrants only."`
@@ -53,8 +53,11 @@ func newGrammar() *grammar {
 // serveToPlay is serve for demo and replay, which report alarms in their own words.
 func serveToPlay(ctx context.Context, s *cli.Session, at rehearsal.Addresses, ready func(rehearsal.Desk) error) error {
 	serve := serveCommand{Listen: at.Desk, PlazaListen: at.Plaza, logging: logging{Log: "error", told: "alarm"}}
+	if at.Visited != nil {
+		serve.demo = demoPages{at.Visited}
+	}
 	return serve.serve(ctx, s, func(v *services) error {
-		return ready(rehearsal.Desk{URL: v.deskURL, PlazaURL: v.plazaURL, Plaza: v.plaza,
+		return ready(rehearsal.Desk{URL: v.deskURL, Browser: v.browser.address, PlazaURL: v.plazaURL, Plaza: v.plaza,
 			Size:        func(ctx context.Context) (int64, error) { size, _, err := v.store.Newest(ctx); return size, err },
 			ExecutorPid: func() int { return int(v.executor.pid.Load()) }})
 	})

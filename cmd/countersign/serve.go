@@ -40,6 +40,8 @@ type serveCommand struct {
 	NoPlaza     bool     `help:"Leave the built-in platform out."`
 	WithParent  bool     `help:"End when the standard input ends, since then the process that started this one is gone." hidden:""`
 	logging
+
+	demo web.Demo // nil: this is no demo
 }
 
 func (c *serveCommand) Help() string {
@@ -197,7 +199,7 @@ func (c *serveCommand) openFront(ctx context.Context, s *cli.Session, config Con
 	if err != nil {
 		return nil, nil, errors.Join(err, l.Close())
 	}
-	pages, err := web.New(web.Config{Desk: v.desk, Now: s.Now})
+	pages, err := web.New(web.Config{Desk: v.desk, Now: s.Now, Demo: c.demo})
 	if err != nil {
 		return nil, nil, errors.Join(err, l.Close())
 	}

@@ -101,6 +101,12 @@ func (t times) p50() float64 {
 	return sorted[len(sorted)/2].Seconds() * 1000
 }
 
+// p95 returns the value that one in twenty is above, in milliseconds.
+func (t times) p95() float64 {
+	sorted := slices.Sorted(slices.Values(t))
+	return sorted[len(sorted)*95/100].Seconds() * 1000
+}
+
 // p99 returns the value that one in a hundred is above, in milliseconds.
 func (t times) p99() float64 {
 	sorted := slices.Sorted(slices.Values(t))

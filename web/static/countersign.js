@@ -16,7 +16,7 @@ page("countersign", (main) => {
   const id = box.dataset.request;
   const form = $("#answer", main);
   parts(main);
-  const unveil = veils(main, $("#signing-data", main).dataset.case, "countersigning " + id);
+  const unveil = veils(main, $("#signing-data", main).dataset.case, () => "countersigning " + id);
 
   const shown = { request: id, action: JSON.parse(data.act), statement: JSON.parse(data.statement), wait: Number(data.wait) };
   // What the page holds is read once: nothing that changes the page later changes what is compared.

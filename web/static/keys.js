@@ -65,6 +65,15 @@ export async function bySession(session, bytes) {
 
 // --- the person's own key
 
+// newOwnKey makes an Ed25519 key for a person in the place of a passkey. Only a demo's desk enrols it.
+export async function newOwnKey(worker, desk) {
+  const pair = await crypto.subtle.generateKey({ name: "Ed25519" }, false, ["sign", "verify"]);
+  const raw = new Uint8Array(await crypto.subtle.exportKey("raw", pair.publicKey));
+  const key = "key_" + (await digestOfBytes("countersign/key/v1\ned25519\n", raw)).slice(7, 39);
+  const possession = await bySession({ pair }, await sha256("countersign/enrol/v1\n", canonical([desk, worker, key])));
+  return { key, pair, enrolment: { key: { algorithm: "ed25519", credential: "", hardware: true, public: base64(raw) }, possession, worker } };
+}
+
 // byPasskey has the person touch their key, which signs the challenge. allow is a list of
 // credentials in base64.
 export async function byPasskey(bytes, allow, site) {
@@ -102,8 +111,9 @@ export function sessionOf(b, chosen) {
 }
 
 // certify has the person's key certify a session, and opens the desk with it. sign is given the
-// challenge and returns a signature; a session that renews another one proves by that one.
-export async function certify(b, chosen, sign, renews) {
+// challenge and returns a signature. The session before, if this browser has one, proves itself: it is
+// renewed, or it ends if it is another person's.
+export async function certify(b, chosen, sign) {
   const session = sessionOf(b, chosen);
   const signature = await sign(await challenge(sessionVersion, session));
   const name = await digest(session);
@@ -114,14 +124,23 @@ export async function certify(b, chosen, sign, renews) {
   const opened = { pair: b.key.pair };
   const body = { ask: { ask, signature: await bySession(opened, await challenge(tokenVersion, ask)) }, session: { session, signature } };
   const text = canonical(body);
-  const headers = renews ? { [proofHeader]: await prove(renews, "POST", "/signin", text) } : {};
-  const r = await fetch("/signin", { method: "POST", headers: { "Content-Type": "application/json", ...headers }, body: text, credentials: "same-origin" });
-  const answer = await r.json();
-  if (!r.ok) throw Object.assign(new Error(answer.detail || answer.title), { problem: answer, status: r.status });
-  const all = { token: answer.token, worker: b.worker, key: session.key, credential: chosen.credential, site: b.site, session, certificate: signature, digest: name, pair: b.key.pair, expires: session.expires };
-  await keep(all);
-  return all;
+  return navigator.locks.request(changing, async () => {
+    const before = await kept();
+    const headers = before ? { [proofHeader]: await prove(before, "POST", "/signin", text) } : {};
+    const r = await fetch("/signin", { method: "POST", headers: { "Content-Type": "application/json", ...headers }, body: text, credentials: "same-origin" });
+    const answer = await r.json();
+    if (!r.ok) throw Object.assign(new Error(answer.detail || answer.title), { problem: answer, status: r.status });
+    const all = { token: answer.token, worker: b.worker, key: session.key, credential: chosen.credential, own: chosen.own, site: b.site, session, certificate: signature, digest: name, pair: b.key.pair, expires: session.expires };
+    await keep(all);
+    localStorage.setItem("active", Date.now()); // see lock in shell.js
+    return all;
+  });
 }
+
+// While one tab changes the session, cookie and kept key may be of two sessions. settled waits until
+// no tab does.
+const changing = "countersign-session";
+export const settled = () => navigator.locks.request(changing, { mode: "shared" }, () => {});
 
 // --- the proof of each write
 

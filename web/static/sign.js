@@ -22,7 +22,7 @@ export const documentLife = 15 * minute;
 export const bySessionKey = (s) => ({ worker: s.worker, key: s.key, session: s.digest, log: s.session.log, founding: s.session.founding, sign: (c) => bySession(s, c) });
 export const byOwnKey = (s) => ({
   worker: s.worker, key: s.key, session: "", log: s.session.log, founding: s.session.founding,
-  sign: async (c) => (await byPasskey(c, [s.credential], s.site)).signature,
+  sign: async (c) => (s.own ? bySession({ pair: s.own }, c) : (await byPasskey(c, [s.credential], s.site)).signature),
 });
 
 // checkStatement checks a statement about an action before it is hashed and signed. most is the

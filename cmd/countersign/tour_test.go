@@ -1,0 +1,197 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"countersign.dev/test/testenv"
+)
+
+// visitor walks through the tour as a person does, and counts what that person would need: a
+// second for each press, and the time to read what is new on the screen.
+type visitor struct {
+	*testenv.Tab
+	t       *testing.T
+	presses int // in this step
+	total   time.Duration
+	read    map[string]bool // texts that were read already
+}
+
+const perWord = time.Minute / 250
+
+// reads adds the time to read what stands in some places of the page.
+func (v *visitor) reads(selectors ...string) {
+	v.t.Helper()
+	for _, s := range selectors {
+		for _, text := range v.Texts(s) {
+			for line := range strings.Lines(text) {
+				if line = strings.TrimSpace(line); !v.read[line] {
+					v.read[line] = true
+					v.total += time.Duration(len(strings.Fields(line))) * perWord
+				}
+			}
+		}
+	}
+}
+
+func (v *visitor) pressed() { v.presses++; v.total += time.Second }
+
+func (v *visitor) click(selector string) { v.t.Helper(); v.Click(selector); v.pressed() }
+func (v *visitor) key(name string)       { v.t.Helper(); v.Press(name); v.pressed() }
+
+// bar is where the tour tells what to do, and what came of it.
+const bar = "#tour .step"
+
+// step begins a step of the tour, and be becomes its person.
+func (v *visitor) step(name string) {
+	v.t.Helper()
+	if name != "agent" {
+		v.click("#tour [data-next]")
+	}
+	v.Wait("=> document.querySelector('#tour').dataset.at === '" + name + "'")
+	v.reads(bar + "[data-step=" + name + "]")
+	v.presses = 0
+}
+
+func (v *visitor) be(worker string) {
+	v.t.Helper()
+	v.click("#tour [data-be=" + worker + "]")
+	v.Wait("=> document.documentElement.dataset.worker === '" + worker + "' && document.documentElement.dataset.ready")
+}
+
+// look takes the page in each of its forms, and judges it.
+func (v *visitor) look(name string) {
+	v.t.Helper()
+	for _, wrong := range v.Validate() {
+		v.t.Errorf("%s: HTML: %s", name, wrong)
+	}
+	for _, scheme := range []string{"dark", "light"} {
+		v.Scheme(scheme)
+		for _, width := range []int{390, 1440} {
+			v.Size(width)
+			v.Screenshot(fmt.Sprintf("%s-%s-%d", name, scheme, width))
+			for _, wrong := range v.Axe() {
+				v.t.Errorf("%s, %s, %d px: axe: %s", name, scheme, width, wrong)
+			}
+		}
+	}
+}
+
+func (v *visitor) done(name string) {
+	v.t.Helper()
+	v.Wait("=> document.querySelector('#tour').dataset.done === 'yes'")
+	v.reads(bar + "[data-step=" + name + "]")
+	v.look("tour-" + name)
+	if v.presses > 12 {
+		v.t.Errorf("the step %s asks for %d presses", name, v.presses)
+	}
+	v.t.Logf("%s: %d presses, %v in all", name, v.presses, v.total.Round(time.Second))
+}
+
+// TestTour: a visitor takes the whole tour of the living demo in a browser. At the pace of people it ends
+// within five minutes, and no step asks for more than twelve presses.
+func TestTour(t *testing.T) {
+	testenv.Browser(t)
+	address := startDemo(t, filepath.Join(t.TempDir(), "demo"))
+	tab := testenv.NewTab(t, testenv.TabOptions{Base: address})
+	tab.Allow("403") // the contractor is refused
+	v := &visitor{Tab: tab, t: t, read: map[string]bool{}}
+	v.Open("/")
+	v.Wait("#tour .step")
+	v.look("tour-picker")
+	v.reads("main h1", "main p")
+
+	v.step("agent")
+	v.be("nl-007")
+	for n := range 3 {
+		if n == 0 {
+			v.key("Enter")
+		}
+		v.Wait("=> document.documentElement.dataset.ready === 'case' && !document.querySelector('#verdict')?.dataset.done")
+		v.reads("main .report", "main figure", "main blockquote")
+		before := v.Text("h1")
+		v.key("a")
+		v.Wait("=> document.querySelector('h1').innerText !== " + string(must(json.Marshal(before))))
+	}
+	v.done("agent")
+
+	v.step("contractor")
+	v.be("bl-041")
+	v.click("#tour .step[data-step=contractor] [data-act]")
+	v.done("contractor")
+
+	v.step("countersign")
+	v.be("te-003")
+	v.Wait("=> document.documentElement.dataset.ready === 'countersign'")
+	v.reads("#signing")
+	v.click("input[name=verdict][value=countersign]")
+	v.click("#typed")
+	for _, c := range "@mayor" {
+		v.key(string(c))
+	}
+	v.key("Enter")
+	v.done("countersign")
+
+	v.step("insider")
+	v.click("#tour .step[data-step=insider] [data-act]")
+	v.done("insider")
+
+	v.step("investigator")
+	v.be("em-015")
+	v.Wait("#incident")
+	v.reads("#incident h1", "#incident .summary", "#incident .figures", "#incident .signers")
+	v.done("investigator")
+
+	v.step("auditor")
+	v.be("em-020")
+	v.WaitText("#result", "It holds")
+	v.reads("main")
+	v.done("auditor")
+
+	if v.total > 5*time.Minute {
+		t.Errorf("the tour takes %v", v.total)
+	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// startDemo starts the living demo, as a process of its own, and returns the address that it gives.
+func startDemo(t *testing.T, dir string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "countersign", "demo", "--no-open", "--json", "--dir", dir, "--listen", "127.0.0.1:0", "--plaza-listen", "127.0.0.1:0")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stderr = t.Output()
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = time.Minute
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Wait() }) // its end is by a signal
+	var doc struct {
+		Browser string `json:"browser"`
+	}
+	lines := bufio.NewScanner(out)
+	if !lines.Scan() {
+		t.Fatalf("the demo says nothing: %v", lines.Err())
+	}
+	if err := json.Unmarshal(lines.Bytes(), &doc); err != nil {
+		t.Fatalf("%v: %s", err, lines.Text())
+	}
+	return doc.Browser
+}
