@@ -382,7 +382,7 @@ function listen() {
 // again opens a stream anew that the desk has ended, unless the session is over: a session that was
 // renewed meanwhile, in this tab or another one, goes on.
 async function again(broken) {
-  if (broken !== stream) return;
+  if (!broken || broken !== stream) return;
   broken.close();
   await settled();
   try {
