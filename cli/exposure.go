@@ -280,7 +280,7 @@ func alikeWords(a v1.Alike) string {
 }
 
 func personWords(p v1.PersonSort) string {
-	s := rolesWords(p.Roles)
+	s := wording.Roles(p.Roles)
 	if p.Employee {
 		s += ", employee"
 	} else {

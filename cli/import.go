@@ -222,12 +222,12 @@ func (d *difference) sort(r workforce.Row, have map[workforce.WorkerID]v1.Worker
 	w, known := have[r.Worker]
 	switch {
 	case !known:
-		row.What = joinerWords(r)
+		row.What = wording.Joiner(r.Record)
 		d.Joiners = append(d.Joiners, row)
 	case over(w, now):
 		end := endOf(w)
 		if r.Start.Before(end.Time) {
-			if len(recordChanges(recordOf(w), r.Record)) == 0 {
+			if len(wording.RecordChanges(recordOf(w), r.Record)) == 0 {
 				d.Unchanged++
 				return
 			}
@@ -236,10 +236,10 @@ func (d *difference) sort(r workforce.Row, have map[workforce.WorkerID]v1.Worker
 			d.Skipped = append(d.Skipped, row)
 			return
 		}
-		row.What = append(joinerWords(r), "again")
+		row.What = append(wording.Joiner(r.Record), "again")
 		d.Joiners = append(d.Joiners, row)
 	default:
-		row.What = recordChanges(recordOf(w), r.Record)
+		row.What = wording.RecordChanges(recordOf(w), r.Record)
 		if len(row.What) == 0 {
 			d.Unchanged++
 			return
@@ -251,14 +251,6 @@ func (d *difference) sort(r workforce.Row, have map[workforce.WorkerID]v1.Worker
 		}
 	}
 	d.rows = append(d.rows, r)
-}
-
-func joinerWords(r workforce.Row) []string {
-	what := []string{firm(r.Vendor), rolesWords(r.Roles), "from " + wording.When(r.Start)}
-	if !r.Last.IsZero() {
-		what = append(what, "until "+wording.When(r.Last))
-	}
-	return what
 }
 
 func (d *difference) describe(p *Page, leavers bool) {

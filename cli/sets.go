@@ -2,16 +2,12 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/rogpeppe/go-internal/diff"
 
 	"countersign.dev/actions"
 	v1 "countersign.dev/api/v1"
 	"countersign.dev/canonical"
-	"countersign.dev/cases"
 	"countersign.dev/fault"
 	"countersign.dev/wording"
 )
@@ -130,7 +126,7 @@ func (s *Session) wholeText(ctx context.Context, p *Page, d deskClient, c action
 	if fresh, err = d.textOf(ctx, t.Digest); err != nil {
 		return err
 	}
-	lines, err := changed(c.Of, old, fresh)
+	lines, err := wording.TextChanges(c.Of, old, fresh)
 	if err != nil {
 		return err
 	}
@@ -143,47 +139,8 @@ func (s *Session) wholeText(ctx context.Context, p *Page, d deskClient, c action
 		p.Line("To read it whole: countersign %s show --text %s", noun, t.Digest)
 		return nil
 	}
-	p.Line("The text itself, against the one in force:")
-	for line := range strings.Lines(string(diff.Diff("in force", []byte(old), "proposed", []byte(fresh)))) {
-		p.Line("    %s", strings.ReplaceAll(strings.TrimRight(line, "\r\n"), "\t", "    "))
-	}
+	says(p, wording.TextAgainst(old, fresh))
 	return nil
-}
-
-// changed says in words what a text of a part changes. An older text that cannot be read
-// any more is said to be so: whoever signs still sees the difference of the texts.
-func changed(part, old, fresh string) ([]string, error) {
-	switch part {
-	case actions.PartRules:
-		is, err := cases.ParseRules(fresh)
-		if err != nil {
-			return nil, err
-		}
-		return against(old, cases.ParseRules, func(was *cases.RuleSet) []string { return wording.RulesBefore(was, is) }), nil
-	case actions.PartQueues:
-		is, err := cases.ParseQueues(fresh, nil)
-		if err != nil {
-			return nil, err
-		}
-		parse := func(text string) (*cases.QueueSet, error) { return cases.ParseQueues(text, nil) }
-		return against(old, parse, func(was *cases.QueueSet) []string { return wording.QueuesBefore(was, is) }), nil
-	}
-	is, err := cases.ParseHashes(fresh)
-	if err != nil {
-		return nil, err
-	}
-	return against(old, cases.ParseHashes, func(was *cases.HashList) []string { return wording.HashesBefore(was, is) }), nil
-}
-
-func against[T any](old string, parse func(string) (*T, error), say func(*T) []string) []string {
-	if old == "" {
-		return say(nil)
-	}
-	was, err := parse(old)
-	if err != nil {
-		return []string{fmt.Sprintf("The text in force cannot be read by this program, so that it is not compared in words: %s", fault.TextOf(err))}
-	}
-	return say(was)
 }
 
 // showText answers with a text as it is, or writes it to a file.

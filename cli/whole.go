@@ -1,16 +1,12 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
-	"github.com/rogpeppe/go-internal/diff"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"countersign.dev/actions"
@@ -234,25 +230,8 @@ func (s *Session) wholePolicy(ctx context.Context, p *Page, d deskClient, files 
 	if policy.DigestOf(now.Files) != now.Digest {
 		return tricked("the policy set that it shows as the one in force is another one than it says")
 	}
-	p.Line("What the set changes, against the one in force (%s):", now.Digest)
-	changed := 0
-	for _, name := range slices.Sorted(maps.Keys(union(now.Files, files))) {
-		old, had := now.Files[name]
-		fresh, has := files[name]
-		if had && has && old == fresh {
-			continue
-		}
-		changed++
-		switch {
-		case !had:
-			p.Line("  %s is new:", name)
-		case !has:
-			p.Line("  %s is left out; it was:", name)
-		}
-		for line := range strings.Lines(string(diff.Diff("in force/"+name, []byte(old), "proposed/"+name, []byte(fresh)))) {
-			p.Line("    %s", strings.ReplaceAll(strings.TrimRight(line, "\r\n"), "\t", "    "))
-		}
-	}
+	lines, changed := wording.PolicyBefore(now.Digest, now.Files, files)
+	says(p, lines)
 	if changed == 0 {
 		if !sums {
 			return nothingChanges("This is the policy set that is in force")
@@ -274,15 +253,6 @@ func (s *Session) wholePolicy(ctx context.Context, p *Page, d deskClient, files 
 	}
 	summary(p, b)
 	return nil
-}
-
-func union(a, b map[string]string) map[string]string {
-	both := maps.Clone(a)
-	if both == nil {
-		both = map[string]string{}
-	}
-	maps.Copy(both, b)
-	return both
 }
 
 // wholeImport writes the rows of an import; rows that change what a worker may do come
@@ -307,66 +277,19 @@ func (s *Session) wholeImport(ctx context.Context, p *Page, d deskClient, reques
 	for _, w := range present {
 		have[w.ID] = w
 	}
-	named := map[workforce.WorkerID]bool{}
+	var shown []wording.ImportRow
 	for _, r := range rows.Items {
-		named[r.Row.Record.Worker] = true
-	}
-	type told struct {
-		rank int
-		text string
-	}
-	var all []told
-	for _, r := range rows.Items {
-		rec := r.Row.Record
 		name, err := nameIn(r)
 		if err != nil {
 			return err
 		}
-		who := string(rec.Worker)
-		if name != "" {
-			who += " (" + name + ")"
-		}
-		manager := "no manager"
-		if rec.Manager != "" {
-			manager = "under " + string(rec.Manager)
-			if _, ok := have[rec.Manager]; !ok && !named[rec.Manager] {
-				manager += ", who is not at the desk"
-			}
-		}
-		w, known := have[rec.Worker]
-		switch {
-		case !known || over(w, s.Now()):
-			again := ""
-			if known {
-				again = " again"
-			}
-			all = append(all, told{1, fmt.Sprintf("joins%s  %s: %s", again, who, strings.Join(append(joinerWords(workforce.Row{Record: rec}), manager, texts(rec)), ", "))})
-		default:
-			what := recordChanges(recordOf(w), rec)
-			rank, verb := 3, "change"
-			if !slices.Equal(w.Roles, rec.Roles) {
-				rank = 0
-			} else if !rec.Last.IsZero() && (w.Last.IsZero() || rec.Last.Before(w.Last.Time)) {
-				rank, verb = 2, "leaves"
-			}
-			all = append(all, told{rank, fmt.Sprintf("%s  %s: %s", verb, who, strings.Join(what, ", "))})
-		}
+		shown = append(shown, wording.ImportRow{Record: r.Row.Record, Name: name})
 	}
-	slices.SortStableFunc(all, func(a, b told) int { return cmp.Compare(a.rank, b.rank) })
-	p.Line("Its rows, which are those that are signed:")
-	for _, t := range all {
-		p.Line("  %s", t.text)
-	}
+	says(p, wording.ImportRows(shown, func(id workforce.WorkerID) (wording.Present, bool) {
+		w, known := have[id]
+		return wording.Present{Record: recordOf(w), Over: known && over(w, s.Now())}, known
+	}))
 	return nil
-}
-
-// texts returns the remaining fields of a record in words.
-func texts(r workforce.Record) string {
-	s := "team " + orNothing(r.Team) + ", site " + orNothing(r.Site) + ", zone " + orNothing(r.Zone)
-	if !r.Notice.IsZero() {
-		s += ", notice given " + wording.When(r.Notice)
-	}
-	return s
 }
 
 // sameRows compares the rows that a desk shows with the rows that an action signs, and

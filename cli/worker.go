@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
@@ -63,8 +62,8 @@ func (c *workerShow) Run(ctx context.Context, s *Session) error {
 			pairs = append(pairs, [2]string{"name", w.Person.Name}, [2]string{"e-mail", w.Person.Email})
 		}
 		p.Facts(append(pairs,
-			[2]string{"firm", firm(w.Vendor)},
-			[2]string{"roles", rolesWords(w.Roles)},
+			[2]string{"firm", wording.Firm(w.Vendor)},
+			[2]string{"roles", wording.Roles(w.Roles)},
 			[2]string{"team", w.Team},
 			[2]string{"manager", string(w.Manager)},
 			[2]string{"site", strings.TrimSpace(w.Site + " " + w.Zone)},
@@ -82,21 +81,6 @@ func (c *workerShow) Run(ctx context.Context, s *Session) error {
 			p.Line("  %s  %s, %s", k.ID, wording.KeySort(k.Algorithm, k.Hardware), state)
 		}
 	})
-}
-
-func firm(v workforce.VendorID) string {
-	if v == "" {
-		return "employee"
-	}
-	return "vendor " + string(v)
-}
-
-func rolesWords(roles []workforce.Role) string {
-	all := make([]string, len(roles))
-	for i, r := range roles {
-		all[i] = string(r)
-	}
-	return strings.Join(all, ", ")
 }
 
 func standingWords(st v1.Standing) string {
@@ -148,7 +132,7 @@ func (c *workerList) Run(ctx context.Context, s *Session) error {
 	return s.Answer(items(shown), func(p *Page) {
 		rows := [][]string{{"WORKER", "FIRM", "ROLES", "TEAM", "MANAGER", "UNTIL", "STANDING"}}
 		for _, w := range shown {
-			rows = append(rows, []string{string(w.ID), firm(w.Vendor), rolesWords(w.Roles), w.Team, string(w.Manager), wording.When(w.Standing.Last), standingWords(w.Standing)})
+			rows = append(rows, []string{string(w.ID), wording.Firm(w.Vendor), wording.Roles(w.Roles), w.Team, string(w.Manager), wording.When(w.Standing.Last), standingWords(w.Standing)})
 		}
 		p.Table(rows)
 		p.Line("%s", wording.Many(len(shown), "worker"))
@@ -192,31 +176,6 @@ func (c *workerReinstate) Run(ctx context.Context, s *Session) error {
 func recordOf(w v1.Worker) workforce.Record {
 	return workforce.Record{Worker: w.ID, Vendor: w.Vendor, Roles: w.Roles, Team: w.Team, Manager: w.Manager,
 		Site: w.Site, Zone: w.Zone, Start: w.Start, Last: w.Last, Notice: w.Notice}
-}
-
-// recordChanges lists in words the differences between two records of one worker.
-func recordChanges(old, fresh workforce.Record) []string {
-	var out []string
-	text := func(name, a, b string) {
-		if a != b {
-			out = append(out, fmt.Sprintf("%s %s → %s", name, orNothing(a), orNothing(b)))
-		}
-	}
-	text("vendor", string(old.Vendor), string(fresh.Vendor))
-	text("roles", rolesWords(old.Roles), rolesWords(fresh.Roles))
-	text("team", old.Team, fresh.Team)
-	text("manager", string(old.Manager), string(fresh.Manager))
-	text("site", old.Site, fresh.Site)
-	text("zone", old.Zone, fresh.Zone)
-	for _, t := range []struct {
-		name string
-		a, b canonical.Time
-	}{{"start", old.Start, fresh.Start}, {"last", old.Last, fresh.Last}, {"notice", old.Notice, fresh.Notice}} {
-		if !t.a.Equal(t.b.Time) {
-			out = append(out, fmt.Sprintf("%s %s → %s", t.name, orNothing(wording.When(t.a)), orNothing(wording.When(t.b))))
-		}
-	}
-	return out
 }
 
 func orNothing(s string) string {

@@ -109,7 +109,7 @@ func waiting(t *testing.T, w *desktest.World, kind string) (all []jobs.Row) {
 // no subject; an address that fails is tried again by the schedule, through a
 // restart, under the same identifier.
 func TestAlarmsAreSent(t *testing.T) {
-	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+	desktest.Both(t, func(t *testing.T, o desktest.Options) {
 		all, breaches, none := newPager(t), newPager(t), newPager(t)
 		breaches.say(http.StatusInternalServerError)
 		o.Destinations = []alarms.Destination{all.destination(t), breaches.destination(t, alarm.Breach), none.destination(t, alarm.CoverageShort)}

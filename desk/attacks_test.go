@@ -347,7 +347,7 @@ func TestOtherVendorsPeopleAreNotNamed(t *testing.T) {
 
 // TestThreeClaimsOnTwoNodes (law 13): whoever asks two nodes at once holds three cases all the same.
 func TestThreeClaimsOnTwoNodes(t *testing.T) {
-	desktest.Each(t, func(t *testing.T, opt desktest.Options) {
+	desktest.Both(t, func(t *testing.T, opt desktest.Options) {
 		o := newOffice(t, opt)
 		second := o.Second()
 		for round := range 5 {

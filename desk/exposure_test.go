@@ -377,7 +377,7 @@ func TestDraftTellsCoverage(t *testing.T) {
 
 // The desk looks by itself: when it starts, after a change of the desk, and once a day.
 func TestChecksByItself(t *testing.T) {
-	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+	desktest.Both(t, func(t *testing.T, o desktest.Options) {
 		o.ExposureEvery = 24 * time.Hour
 		o.Holders = kernel.Holders{Executor: []string{"ops"}, Platforms: map[string][]string{"plaza": {"eve"}, "plaza/night": {"bob"}, "plaza2": {"mal"}}}
 		to := desktest.NewTown(t, o)

@@ -165,7 +165,7 @@ func TestFollow(t *testing.T) {
 
 // TestFollowRequests: what waits for signatures, and a request itself.
 func TestFollowRequests(t *testing.T) {
-	desktest.Each(t, func(t *testing.T, options desktest.Options) {
+	desktest.Both(t, func(t *testing.T, options desktest.Options) {
 		to := desktest.NewTown(t, options)
 		kim := follow(t, to.World, "kim", desk.Sight{Waiting: true})
 		r := to.Request("ann", desktest.Wish(actions.AccountTakedown, "plaza:@president"))

@@ -706,7 +706,7 @@ func TestTakenIsEntered(t *testing.T) {
 
 // Alarms come in the order of the ledger, each once, and whoever waits is woken.
 func TestNextAlarms(t *testing.T) {
-	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+	desktest.Both(t, func(t *testing.T, o desktest.Options) {
 		w := staffed(t, o)
 		breach(w)
 		got, place, err := w.NextAlarms(t.Context(), desktest.As("kim"), -1)

@@ -338,7 +338,7 @@ func TestEvidenceKilled(t *testing.T) {
 // TestChildSafety: a reason of child safety stops the copying of media, and of what is still to
 // be copied; text and profile are kept. Only a specialist sees media, or has them copied.
 func TestChildSafety(t *testing.T) {
-	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+	desktest.Both(t, func(t *testing.T, o desktest.Options) {
 		sc := newScene(t, o)
 		pictures := map[string][]byte{"1": pngOf(t, 8), "2": pngOf(t, 9)}
 		sc.p.Show(posted, shows("text", pictures, true), pictures)

@@ -103,7 +103,7 @@ func TestExecutorStatesAreTold(t *testing.T) {
 // to start before somebody is paged. One that never answers, and one that answered once,
 // is paged for.
 func TestStartingIsNotAway(t *testing.T) {
-	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+	desktest.Both(t, func(t *testing.T, o desktest.Options) {
 		x := &saying{err: fault.New(fault.Unavailable, "executor-unreachable", "The executor does not answer, or not as it should. Try again in a moment.")}
 		o.Executor, o.ExecutorStart = x, 10*time.Second
 		w := staffed(t, o)

@@ -1055,7 +1055,7 @@ func TestYourTurn(t *testing.T) {
 // TestSettledKilled: the desk dies after it has brought a case back and before its job is done.
 // The job runs again, and the case comes back once.
 func TestSettledKilled(t *testing.T) {
-	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+	desktest.Both(t, func(t *testing.T, o desktest.Options) {
 		died := make(chan struct{})
 		var once sync.Once
 		o.Step = func(name string) {

@@ -464,7 +464,7 @@ func TestRollsAtOnce(t *testing.T) {
 
 // TestRollsWhenManyWait: many documents do not wait for the clock.
 func TestRollsWhenManyWait(t *testing.T) {
-	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+	desktest.Both(t, func(t *testing.T, o desktest.Options) {
 		o.RollEvery = 24 * time.Hour
 		w := desktest.New(t, o)
 		w.Run()

@@ -29,7 +29,7 @@ forbid (principal, action == Action::"desk.change", resource) when { resource.pa
 // A held request is approved by itself when its wait is over, counted from the
 // ledger's entries; executor and an outsider with the warrant count the same.
 func TestWaitEndsByItself(t *testing.T) {
-	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+	desktest.Both(t, func(t *testing.T, o desktest.Options) {
 		o.Policy = withWaits()
 		to := desktest.NewTown(t, o)
 		r := to.Request("ann", desktest.Wish(actions.AccountTakedown, "plaza:@singer"))

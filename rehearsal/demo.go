@@ -223,6 +223,7 @@ type demo struct {
 	setup    string                   // plaza's token that fills it
 	world    []worldPost              // every post that plaza began with
 	people   []string                 // identifiers of the accounts that plaza began with
+	lastDays map[string]string        // of contractors
 	bells    chan struct{}            // a visitor wants one more subject reported
 	posts    []string                 // identifiers of the posts that are reported in the afternoon
 	authors  []string                 // handles of their authors

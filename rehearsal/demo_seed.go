@@ -81,6 +81,7 @@ func (d *demo) workers(now time.Time) [][]string {
 	named := map[string]string{contractor: "Dana Whitlow", asker: "Priya Raman", sameVendor: "Piotr Zielony", second: "Tomás Vidal",
 		leaver: "Lucía Ferro", employee: "Marta Lindgren", onCall: "Jonas Okafor", investigator: "Noor Haddad", auditor: "Edda Kamara"}
 	roles := map[string]string{contractor: "lead", asker: "agent", sameVendor: "lead", second: "lead", leaver: "lead", employee: "lead", onCall: "oncall"}
+	d.lastDays = map[string]string{}
 	var rows [][]string
 	add := func(id, vendor, role, team, manager, site, zone, last, notice string) {
 		name := named[id]
@@ -91,6 +92,9 @@ func (d *demo) workers(now time.Time) [][]string {
 			role = r
 		}
 		start := now.AddDate(0, 0, -60-random.IntN(900)).Format(time.RFC3339)
+		if at, err := time.Parse(time.RFC3339, last); err == nil {
+			d.lastDays[id] = at.Format("2 January 2006")
+		}
 		rows = append(rows, []string{id, name, id + "@example.com", vendor, role, team, manager, site, zone, start, last, notice})
 	}
 	for _, v := range demoVendors {

@@ -181,14 +181,13 @@ func (v *visited) Scene() Scene {
 
 // Characters are the people whom a visitor can be.
 func (v *visited) Characters() []Character {
-	later := "under contract for months to come"
 	return []Character{
-		{asker, "Priya Raman", "agent", "Northlake Services", later, "Clears what people on plaza report."},
+		{asker, "Priya Raman", "agent", "Northlake Services", v.lastDays[asker], "Clears what people on plaza report."},
 		{contractor, "Dana Whitlow", "lead", "Brightline Assist", "today, " + v.shift.Local().Format("15:04"), "Senior support contractor in the last hour."},
-		{second, "Tomás Vidal", "lead", "Telora", later, "Is asked to countersign what others want."},
-		{onCall, "Jonas Okafor", "on call", "employee", "no last day", "Is called when something is wrong."},
-		{investigator, "Noor Haddad", "investigator", "employee", "no last day", "Finds out who did what."},
-		{auditor, "Edda Kamara", "auditor", "employee", "no last day", "Checks it all, and believes nobody."},
+		{second, "Tomás Vidal", "lead", "Telora", v.lastDays[second], "Is asked to countersign what others want."},
+		{onCall, "Jonas Okafor", "on call", "employee", "none", "Is called when something is wrong."},
+		{investigator, "Noor Haddad", "investigator", "employee", "none", "Finds out who did what."},
+		{auditor, "Edda Kamara", "auditor", "employee", "none", "Checks it all, and believes nobody."},
 	}
 }
 

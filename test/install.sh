@@ -114,7 +114,10 @@ packages) phase "Debian packages" packages ;;
 pds) phase "PDS" pds ;;
 *)
 	phase "Debian packages" packages
-	phase "PDS" pds
-	phase "judges of pages" web
+	phase "PDS" pds & # mostly one core's work; both are waited for, whatever comes of them
+	pds=$!
+	judges=0
+	phase "judges of pages" web || judges=1
+	wait $pds && [ $judges = 0 ]
 	;;
 esac

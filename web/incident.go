@@ -34,5 +34,8 @@ func (s *Server) incident(ctx context.Context, r *http.Request, by reader) (view
 // incidentStyle is the style of the exported page, for a part of one of the desk's pages.
 func incidentStyle() []byte {
 	text := strings.NewReplacer(":root {", "& {", "\nhtml {", "\n& {", "\nbody {", "\n& {", "\nmain {", "\n& {").Replace("\n" + incident.Style)
-	return []byte("#incident {\n" + text + "\n}\n")
+	// What the desk's own style says of a class with the same name does not hold there. The rule weighs
+	// less than every one that follows.
+	const apart = "#incident :where(:not(svg, svg *)) { all: revert }\n"
+	return []byte(apart + "#incident {\n" + text + "\n}\n")
 }

@@ -11,6 +11,7 @@ import (
 	"crypto/rand"
 	"io"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -126,7 +127,26 @@ type Options struct {
 
 // Each runs test once on SQLite and once on PostgreSQL, each time with an empty
 // database. PostgreSQL is left out where there is none, unless it is required.
+//
+// Under the race detector, which makes everything five times as slow, it runs test once: on
+// PostgreSQL, where several write at the same time, or on SQLite where there is none. The
+// desk's goroutines are the same on both. A test that lets people, nodes or rounds meet by
+// itself uses Both.
 func Each(t *testing.T, test func(t *testing.T, o Options)) {
+	t.Helper()
+	if !underRace {
+		Both(t, test)
+		return
+	}
+	if os.Getenv("COUNTERSIGN_POSTGRES") == "" && os.Getenv("COUNTERSIGN_REQUIRE") == "" {
+		t.Run("sqlite", func(t *testing.T) { test(t, Options{URL: sqldbtest.SQLite(t)}) })
+		return
+	}
+	t.Run("postgres", func(t *testing.T) { test(t, Options{URL: sqldbtest.Postgres(t)}) })
+}
+
+// Both runs test as Each does, under the race detector as well.
+func Both(t *testing.T, test func(t *testing.T, o Options)) {
 	t.Helper()
 	// Both at once: a test waits more than it computes. The group waits for both of them.
 	t.Run("on", func(t *testing.T) {

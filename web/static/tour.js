@@ -8,9 +8,10 @@ const root = document.documentElement;
 const bar = document.getElementById("tour");
 const steps = [...bar.querySelectorAll(".step")];
 const names = steps.map((s) => s.dataset.step);
-// state is what the browser keeps of the tour: {at, done, cases, left}.
-const state = { at: names[0], done: [], cases: 0, ...JSON.parse(localStorage.getItem("tour") ?? "{}") };
-state.root ??= bar.dataset.root; // as it was shown at the start
+// state is what the browser keeps of the tour: {at, done, cases, left, root}.
+let state = JSON.parse(localStorage.getItem("tour") ?? "{}");
+// The root hash is that of the start. Under another one, another demo runs, and the tour begins anew.
+if (state.root !== bar.dataset.root) state = { at: names[0], done: [], cases: 0, root: bar.dataset.root };
 const save = () => localStorage.setItem("tour", JSON.stringify(state));
 
 // be ends the session of this browser, has a new key enrolled for somebody, and signs in with it.
@@ -52,10 +53,10 @@ function show() {
   next.hidden = !done || state.left || state.at === names.at(-1);
   bar.querySelector("[data-leave]").textContent = state.left ? "Take up the tour" : "Leave the tour";
   const me = root.dataset.worker;
-  for (const b of current().querySelectorAll("[data-be]")) b.hidden = b.dataset.be === me;
+  for (const b of current().querySelectorAll("[data-be]")) b.hidden = b.dataset.be === me && (done || ["agent", "contractor"].includes(state.at));
   for (const b of current().querySelectorAll("[data-act]")) b.hidden = !me || (current().querySelector("[data-be]") && current().querySelector("[data-be]").dataset.be !== me);
   if (state.at === "agent" && !done) out().textContent = state.cases ? state.cases + " of 3" : "";
-  document.body.style.setProperty("--tour", bar.offsetHeight + "px");
+  root.style.setProperty("--tour", bar.offsetHeight + "px");
 }
 
 function done(step, text) {
@@ -141,7 +142,10 @@ document.addEventListener("click", (e) => {
   if (!b) return;
   if (b.dataset.pick) return once(b, () => be(b.dataset.pick, b.closest("[data-to]").dataset.to));
   if (!bar.contains(b)) return;
-  if (b.dataset.be) return once(b, async () => be(b.dataset.be, await to(current())));
+  if (b.dataset.be) return once(b, async () => {
+    const there = await to(current());
+    return b.dataset.be === root.dataset.worker ? location.assign(there) : be(b.dataset.be, there);
+  });
   if ("act" in b.dataset) return once(b, acts[state.at]);
   if ("leave" in b.dataset) state.left = !state.left;
   if ("next" in b.dataset) state.at = names[names.indexOf(state.at) + 1];

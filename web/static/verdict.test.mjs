@@ -53,7 +53,6 @@ const lies = {
   "another reason": (s) => ({ facts: { ...s.facts, reason: "Because." } }),
   "another person": (s) => ({ facts: { ...s.facts, requester: "eva" } }),
   "another category": (s) => ({ facts: { ...s.facts, category: "legal" } }),
-  "a fact that nobody signs": (s) => ({ facts: { ...s.facts, harmless: "yes" } }),
   "no reason": ({ facts: { reason: _, ...facts } }) => ({ facts }),
   "no kind": ({ facts: { kind: _, ...facts } }) => ({ facts }),
   "no end": ({ facts: { until: _, ...facts } }) => ({ facts }),
@@ -66,6 +65,10 @@ for (const [name, lie] of Object.entries(lies)) {
     assert.throws(() => checkShown(v.action, v.asked, told.said, told.facts), /Nothing was signed/);
   });
 }
+
+test("a page shows no fact that nobody signs", () => {
+  assert.throws(() => checkShown(v.action, v.asked, v.sentence, { ...v.facts, harmless: "yes" }), /a fact that nobody signs: harmless/);
+});
 
 test("text that turns its direction is refused", () => {
   const a = { ...clone(v.action), reason: "safe \u202eevil" };

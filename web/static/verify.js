@@ -100,30 +100,35 @@ async function keysIn(entries) {
   return keys;
 }
 
+// sitesIn are the sites on which passkeys signed, by governance entries.
+const sitesIn = (entries) =>
+  entries.flatMap(({ entry }) => (entry.kind === "founding" ? [entry.data.founding.trust] : entry.kind === "desk.change" && entry.data.action.change.trust ? [entry.data.action.change.trust] : []));
+
 // signedBy checks a person's signature over a challenge.
-async function signedBy(key, challenge, s, site) {
+async function signedBy(key, challenge, s, sites) {
   const [data, client, signature] = [s.authenticator_data, s.client_data, s.signature].map(unbase64);
   const bytes = unbase64(key.public);
   if (key.algorithm === "ed25519") return !data.length && !client.length && ed25519(bytes, challenge, signature);
   const said = JSON.parse(new TextDecoder().decode(client));
-  need(said.type === "webauthn.get" && site.origins.includes(said.origin), "a passkey signed on a foreign page");
+  const site = sites.find((x) => x.origins.includes(said.origin));
+  need(said.type === "webauthn.get" && site, "a passkey signed on a foreign page");
   need(same(unbase64(said.challenge.replaceAll("-", "+").replaceAll("_", "/")), challenge), "a passkey signed something else");
   need(same(data.subarray(0, 32), await sha256(site.relying_party)) && (data[32] & 5) === 5, "a passkey did not verify its person");
   return (key.algorithm === "webauthn-eddsa" ? ed25519 : p256)(bytes, join(data, await sha256(client)), signature);
 }
 
-async function checkSigned(signed, warrant, keys, site, action) {
+async function checkSigned(signed, warrant, keys, sites, action) {
   const st = signed.statement;
   need(st.action === action, st.signer + " signed something else");
   need(st.request === warrant.request.statement.request, st.signer + " signed another request");
   const own = keys.get(st.key);
   need(own?.worker === st.signer, "the key of " + st.signer + " is not enrolled");
   const challenge = await sha256(st.v + "\n", canonical(st));
-  if (!st.session) return need(await signedBy(own, challenge, signed.signature, site), "the signature of " + st.signer + " does not verify");
+  if (!st.session) return need(await signedBy(own, challenge, signed.signature, sites), "the signature of " + st.signer + " does not verify");
   for (const s of warrant.sessions) {
     if ((await digest(s.session)) !== st.session) continue;
     need(s.session.worker === st.signer && s.session.key === st.key, "the session is somebody else's");
-    need(await signedBy(own, await sha256(s.session.v + "\n", canonical(s.session)), s.signature, site), st.signer + " did not certify the session");
+    need(await signedBy(own, await sha256(s.session.v + "\n", canonical(s.session)), s.signature, sites), st.signer + " did not certify the session");
     const k = s.session.session_key;
     const check = k.algorithm === "p256" ? p256 : ed25519;
     return need(await check(unbase64(k.public), challenge, unbase64(signed.signature.signature)), "the session's signature does not verify");
@@ -158,7 +163,7 @@ export async function verify(warrant, root, tell = () => {}) {
   const name = await digest(action);
   const signers = new Set();
   for (const s of all) {
-    await checkSigned(s, warrant, keys, founding.trust, name);
+    await checkSigned(s, warrant, keys, sitesIn(warrant.people), name);
     need(!signers.has(s.statement.signer), "one person signed twice");
     signers.add(s.statement.signer);
     need(s.statement.verdict === (s === request ? (action.reverses ? "reverse" : "request") : "countersign"), "a signature says something else");

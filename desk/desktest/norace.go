@@ -1,0 +1,5 @@
+//go:build !race
+
+package desktest
+
+const underRace = false

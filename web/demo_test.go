@@ -1,0 +1,42 @@
+package web_test
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"countersign.dev/desk/desktest"
+	"countersign.dev/web/webtest"
+)
+
+// TestNoDemo: a desk that is no demo has none of a demo's ways in, and none of its pages.
+func TestNoDemo(t *testing.T) {
+	d := webtest.Open(t, desktest.Options{})
+	ask := func(method, path, body string) (int, string) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), method, d.URL+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		text, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res.StatusCode, string(text)
+	}
+	for _, route := range [][2]string{{"POST", "/demo/enrol"}, {"POST", "/demo/step"}, {"POST", "/demo/around"}, {"GET", "/demo/verify/req_1"}} {
+		if status, text := ask(route[0], route[1], `{}`); status != http.StatusNotFound || !strings.Contains(text, "no-such-page") {
+			t.Errorf("%s %s: %d %s", route[0], route[1], status, text)
+		}
+	}
+	if _, text := ask("GET", "/signin", ""); !strings.Contains(text, `id="signin"`) || strings.Contains(text, "data-pick") || strings.Contains(text, "tour") {
+		t.Errorf("the page of the sign-in is a demo's: %s", text)
+	}
+}
