@@ -124,7 +124,12 @@ func TestTour(t *testing.T) {
 	v.done("agent")
 
 	v.step("contractor")
+	before := v.SecondTab()
+	before.Allow("401")
+	before.Open("/work")
+	before.Wait("=> document.documentElement.dataset.worker === 'nl-007' && document.documentElement.dataset.ready")
 	v.be("bl-041")
+	before.Wait("=> location.pathname === '/signin'") // the agent's session is over
 	v.click("#tour .step[data-step=contractor] [data-act]")
 	v.done("contractor")
 
