@@ -109,17 +109,9 @@ func describeSeen(p *Page, x cases.Shown, now time.Time) {
 	}
 	pairs = append(pairs, [2]string{"tier", x.Seen.Tier}, [2]string{"since", strings.Join(x.Seen.Why, "; ")})
 	for _, f := range slices.Sorted(maps.Keys(x.Seen.Facts)) {
-		pairs = append(pairs, [2]string{f, shownFact(f, x.Seen.Facts[f])})
+		pairs = append(pairs, [2]string{f, wording.ShownFact(f, x.Seen.Facts[f])})
 	}
 	p.Facts(pairs...)
-}
-
-// shownFact writes a fact of a document for people, as factWords does.
-func shownFact(name, value string) string {
-	if n, err := strconv.ParseFloat(value, 64); err == nil {
-		return factWords(platform.Fact(name), n)
-	}
-	return value
 }
 
 func describeEvidence(p *Page, x cases.Shown, now time.Time) {

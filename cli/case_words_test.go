@@ -8,6 +8,7 @@ import (
 	v1 "countersign.dev/api/v1"
 	"countersign.dev/canonical"
 	"countersign.dev/cases"
+	"countersign.dev/wording"
 )
 
 // TestCaseWords: what a case waits for, what a move was, and how a measure of a decision that was
@@ -49,7 +50,7 @@ func TestCaseWords(t *testing.T) {
 	if got := takenBackWords(actions.StatusExecuted, false); got != "done" {
 		t.Error(got)
 	}
-	if got := shownFact("created", "1796073384"); got != "30 November 2026" {
+	if got := wording.ShownFact("created", "1796073384"); got != "30 November 2026" {
 		t.Error(got)
 	}
 }

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
-	"time"
 
 	"countersign.dev/actions"
 	v1 "countersign.dev/api/v1"
@@ -51,7 +49,7 @@ func (c *subjectShow) Run(ctx context.Context, s *Session) error {
 			pairs = append(pairs, [2]string{"because", why.Text})
 		}
 		for _, f := range slices.Sorted(maps.Keys(r.State.Facts)) {
-			pairs = append(pairs, [2]string{string(f), factWords(f, r.State.Facts[f])})
+			pairs = append(pairs, [2]string{string(f), wording.FactValue(f, r.State.Facts[f])})
 		}
 		for _, f := range r.State.Unread {
 			pairs = append(pairs, [2]string{string(f), "promised, and could not be read"})
@@ -120,17 +118,6 @@ func measureWords(m v1.Measure) string {
 		s += ", until " + wording.When(m.Until)
 	}
 	return s
-}
-
-// factWords writes a platform's fact for people; Facts says which facts are times.
-func factWords(f platform.Fact, v any) string {
-	if seconds, ok := v.(float64); ok {
-		if f == platform.FactCreated {
-			return time.Unix(int64(seconds), 0).UTC().Format("2 January 2006")
-		}
-		return strconv.FormatFloat(seconds, 'f', -1, 64)
-	}
-	return fmt.Sprint(v)
 }
 
 type subjectTier struct {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"countersign.dev/platform"
+	"countersign.dev/wording"
 )
 
 func TestFactWords(t *testing.T) {
@@ -17,7 +18,7 @@ func TestFactWords(t *testing.T) {
 		{"followers", 40000000.0, "40000000"},
 		{"verified", true, "true"},
 	} {
-		if got := factWords(c.fact, c.v); got != c.want {
+		if got := wording.FactValue(c.fact, c.v); got != c.want {
 			t.Errorf("%s: %q, want %q", c.fact, got, c.want)
 		}
 	}

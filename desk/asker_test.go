@@ -95,6 +95,21 @@ func TestSlots(t *testing.T) {
 	}
 }
 
+// TestSlotsOfALeaver: the signature of somebody who has left since is shown as an error and fills
+// nothing.
+func TestSlotsOfALeaver(t *testing.T) {
+	to := desktest.NewTown(t, desktest.Options{})
+	r := to.Request("ann", acts.Wish{Kind: actions.AccountTakedown, Subject: "plaza:@president", Reason: "A reason."})
+	to.Countersign(r.ID, "lee")
+	if end := to.Request("ada", acts.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: "lee"}}); end.Status != actions.StatusExecuted {
+		t.Fatalf("ending an engagement is %s: %s", end.Status, end.Missing)
+	}
+	x, err := to.RequestFor(t.Context(), desktest.As("kim"), r.ID)
+	if err != nil || len(x.Slots) != 3 || x.Slots[0].Here || x.Slots[1].Here || x.Slots[2].Error == "" || strings.Contains(x.Slots[2].Error, "lee") {
+		t.Errorf("the slots are %+v (%v)", x.Slots, err)
+	}
+}
+
 // TestAskedReadsTheCase: whoever may sign a measure of a case reads the case and its evidence while
 // that lasts, and not before or afterwards.
 func TestAskedReadsTheCase(t *testing.T) {

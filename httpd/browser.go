@@ -101,6 +101,11 @@ func (s *Server) pages(next http.Handler) http.Handler {
 		}
 		if err == nil && writes {
 			err = s.proven(r, b)
+			if err != nil && opens(r) {
+				// Whoever signs in needs no session, and so none in whose name this is sent.
+				next.ServeHTTP(w, r)
+				return
+			}
 			if err != nil {
 				Fail(w, r, err)
 				return
@@ -110,6 +115,11 @@ func (s *Server) pages(next http.Handler) http.Handler {
 		defer func() { r.Pattern = known.Pattern }() // for the log
 		next.ServeHTTP(w, known)
 	})
+}
+
+// opens reports whether a request is a part of a sign-in, which a person's own key signs.
+func opens(r *http.Request) bool {
+	return r.URL.Path == "/signin" || strings.HasPrefix(r.URL.Path, "/signin/")
 }
 
 // proven checks the signature of a page's write. It reads the body, and puts it back.

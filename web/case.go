@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -20,6 +21,7 @@ import (
 	"countersign.dev/platform"
 	"countersign.dev/prose"
 	"countersign.dev/wording"
+	"countersign.dev/workforce"
 )
 
 // casePage is what the page of a case shows.
@@ -35,13 +37,32 @@ type casePage struct {
 	Renewed  bool
 	Drafts   []draftRow
 	Notes    []casework.CaseNote
-	Kept     []casework.Kept
 	Queue    string // title
 	Rules    []ruleRow
 	RuleData string // the rules with all that is signed of them, canonical JSON
 	Choices  []choice
 	Groups   []reasonGroup
-	Now      time.Time
+	Copies   []copied
+	Author   *platform.Profile // the account, as the newest evidence shows it; nil: no evidence does
+	Thread   []platform.Post
+	Pictures []picture
+	// MayTake says that the reader is one of those who claim a case by its identifier.
+	MayTake   bool
+	Referrals []cases.Referral
+	Now       time.Time
+}
+
+// copied is a text that the desk read of the subject, once for all the times at which it was the
+// same.
+type copied struct {
+	cases.ShownEvidence
+	Times int
+}
+
+// picture is a picture of the subject with the words that describe it.
+type picture struct {
+	cases.EvidencePicture
+	Alt string
 }
 
 // draftRow is what somebody has written on a case and not handed in.
@@ -114,7 +135,7 @@ func (s *Server) aCase(ctx context.Context, r *http.Request, by reader) (view, e
 		return view{}, err
 	}
 	p := casePage{Case: v.Case, Shown: v.Shown, Holder: v.Holder, Notes: v.Notes}
-	if v.Case.State == cases.Claimed && v.Case.Holder == by.Worker {
+	if v.Case.State == cases.Claimed && v.Case.Holder == by.Worker && s.config.Now().Before(v.Case.Until.Time) {
 		// A case that the reader holds is shown as the claim shows it: that is what a decision
 		// says was seen. The desk stores it anew where the case has changed.
 		t, err := s.desk.Claim(ctx, by.of(), v.Case.ID)
@@ -173,11 +194,63 @@ func (s *Server) casePage(ctx context.Context, by reader, p casePage) (view, err
 	slices.SortStableFunc(p.Rules, func(a, b ruleRow) int { return strings.Compare(keyOrder(a.Key), keyOrder(b.Key)) })
 	p.RuleData = string(canonical.MustMarshal(data))
 	p.Choices = choices(state, p.Shown)
-	p.Groups = groupsOf(p.Shown)
-	if p.Kept, err = s.desk.EvidenceOf(ctx, by.of(), p.Case.ID); err != nil {
+	p.Groups, p.Copies, p.Referrals = groupsOf(p.Shown), copiesOf(p.Shown.Evidence), rules.Referrals
+	mine := func(w workforce.WorkerID) bool { return w == by.Worker }
+	p.MayTake = !p.Mine && (state.People.Standing(by.Worker, p.Now).Has(workforce.Lead) && p.Case.State != cases.Claimed || mine(p.Case.Turn) || mine(p.Case.By) || mine(p.Case.Holder))
+	kept, err := s.desk.EvidenceOf(ctx, by.of(), p.Case.ID)
+	if err != nil {
 		return view{}, err
 	}
+	p.evidence(kept)
 	return view{Title: p.Case.ID, Here: "/queues", Script: "case", Body: theCase(p)}, nil
+}
+
+// evidence takes what the kept documents of evidence show: of account and thread the newest, of
+// pictures each once.
+func (p *casePage) evidence(kept []casework.Kept) {
+	p.Pictures = picturesOf(kept)
+	for _, k := range kept {
+		if k.Shown != nil && k.Shown.Read != nil {
+			p.Author, p.Thread = &k.Shown.Read.Author, k.Shown.Read.Thread
+			return
+		}
+	}
+}
+
+// picturesOf lists the pictures in evidence, each once.
+func picturesOf(kept []casework.Kept) []picture {
+	var all []picture
+	seen := map[canonical.Digest]bool{}
+	for _, k := range kept {
+		if k.Shown == nil {
+			continue
+		}
+		for i, one := range k.Shown.Pictures {
+			if !one.Digest.IsZero() && seen[one.Digest] {
+				continue
+			}
+			seen[one.Digest] = true
+			out := picture{EvidencePicture: one}
+			if read := k.Shown.Read; read != nil && i < len(read.Pictures) {
+				out.Alt = read.Pictures[i].Alt.Text
+			}
+			all = append(all, out)
+		}
+	}
+	return all
+}
+
+// copiesOf lists the texts that the desk read, each once.
+func copiesOf(all []cases.ShownEvidence) []copied {
+	var out []copied
+	for _, e := range all {
+		if i := slices.IndexFunc(out, func(c copied) bool { return c.State == e.State && c.Text == e.Text && c.Pictures == e.Pictures }); i >= 0 {
+			out[i].Times++
+			continue
+		}
+		out = append(out, copied{e, 1})
+	}
+	return out
 }
 
 // keyOrder sorts rules with a key before those without.
@@ -240,6 +313,9 @@ var measures = []struct {
 	{actions.AccountWarn, "", "Warn the holder of %s: a message", "A message that is sent stays sent."},
 }
 
+// sources are the classes of source in words.
+var sources = map[string]string{cases.SourcePerson: "people", cases.SourceTrustedFlagger: "trusted flaggers", cases.SourceAuthority: "authorities", cases.SourceProgram: "programs", cases.SourceWorker: "this desk"}
+
 // groupsOf sorts the reports by reason, the most frequent first.
 func groupsOf(x cases.Shown) []reasonGroup {
 	by := map[cases.Reason]*reasonGroup{}
@@ -249,7 +325,7 @@ func groupsOf(x cases.Shown) []reasonGroup {
 			g = &reasonGroup{Reason: n.Reason}
 			by[n.Reason] = g
 		}
-		from := fmt.Sprintf("%d %s", n.Count, n.Source)
+		from := fmt.Sprintf("%d from %s", n.Count, cmp.Or(sources[n.Source], n.Source))
 		if n.Anonymous {
 			from += " without an account"
 		}
@@ -336,6 +412,62 @@ func nowOf(r linkv1.Reading) nowPart {
 	return p
 }
 
+// caseShows is what the subject of a case shows now, where that differs from what was reported: a
+// part of the page that comes by itself.
+func (s *Server) caseShows(ctx context.Context, r *http.Request, by reader) (view, error) {
+	id := r.PathValue("id")
+	kept, err := s.desk.EvidenceOf(ctx, by.of(), id)
+	if err != nil {
+		return view{}, err
+	}
+	was := slices.IndexFunc(kept, func(k casework.Kept) bool { return k.Shown != nil && k.Shown.Read != nil })
+	if was < 0 {
+		return view{Title: "Now", Body: unseen("")}, nil
+	}
+	now, err := s.desk.EvidenceNow(ctx, by.of(), id)
+	if err != nil {
+		// Whatever the reason is that it cannot be read, what was reported stands on the page.
+		return view{Title: "Now", Body: unseen(fault.TextOf(err))}, nil
+	}
+	return view{Title: "Now", Body: shows(differing(kept[was].Shown.Read, &now))}, nil
+}
+
+// difference is how what a subject shows now differs from what was copied.
+type difference struct {
+	Before, Was, Is, After string // the text, around the part that differs
+	Pictures               string // in words; empty: as many as before
+}
+
+// Same reports whether nothing differs.
+func (d difference) Same() bool { return d.Was == "" && d.Is == "" && d.Pictures == "" }
+
+func differing(was, is *platform.Evidence) difference {
+	var d difference
+	a, b := strings.SplitAfter(wordsOf(was), " "), strings.SplitAfter(wordsOf(is), " ")
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	m := 0
+	for m < len(a)-n && m < len(b)-n && a[len(a)-1-m] == b[len(b)-1-m] {
+		m++
+	}
+	join := func(s []string) string { return strings.Join(s, "") }
+	d.Before, d.Was, d.Is, d.After = join(a[:n]), join(a[n:len(a)-m]), join(b[n:len(b)-m]), join(a[len(a)-m:])
+	if len(was.Pictures) != len(is.Pictures) {
+		d.Pictures = fmt.Sprintf("%s now, %d before", wording.Many(len(is.Pictures), "picture"), len(was.Pictures))
+	}
+	return d
+}
+
+// wordsOf are the words of a subject: of an account its name and what it says of itself.
+func wordsOf(e *platform.Evidence) string {
+	if e.Sort == platform.Account {
+		return e.Author.Name + "\n" + e.Author.Bio.Text
+	}
+	return e.Text.Text
+}
+
 // caseHistory is the history of a case: a part of the page that comes when it is opened.
 func (s *Server) caseHistory(ctx context.Context, r *http.Request, by reader) (view, error) {
 	v, err := s.desk.Case(ctx, by.of(), r.PathValue("id"))
@@ -357,7 +489,43 @@ func lines(text string) string {
 	return strings.Join(all, "\n")
 }
 
-func subjectOf(x cases.Shown) string { return prose.Markup(wording.Subject(x.Subject)) }
+// reasonsOf names the reasons of all reports.
+func reasonsOf(groups []reasonGroup) string {
+	var all []string
+	for _, g := range groups {
+		all = append(all, wording.Reason(g.Reason))
+	}
+	return strings.Join(all, ", ")
+}
+
+// excerpt is the beginning of a report's text, to know it by.
+func excerpt(text string) string {
+	if r := []rune(text); len(r) > 80 {
+		text = string(r[:80]) + "…"
+	}
+	return shown(text)
+}
+
+// noun names what a case is about.
+func noun(x cases.Shown) string {
+	if x.Of == platform.Content {
+		return "post"
+	}
+	return "account"
+}
+
+// factsOf are the facts of a subject that are worth a line, in words.
+func factsOf(x cases.Shown) [][2]string {
+	var all [][2]string
+	for _, f := range sortedKeys(x.Seen.Facts) {
+		value := wording.ShownFact(f, x.Seen.Facts[f])
+		if value == "" || value == "false" || f == string(platform.FactOwner) {
+			continue
+		}
+		all = append(all, [2]string{f, prose.Markup(value)})
+	}
+	return all
+}
 
 func number(n int64) string { return strconv.FormatInt(n, 10) }
 

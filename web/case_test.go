@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
@@ -38,7 +39,7 @@ func TestDecideByKeyboard(t *testing.T) {
 	onCase(tab, second.Case.ID)
 	desktest.Until(t, "the post is down", func() bool { return d.State("post/1").Status == platform.Down })
 
-	tab.Allow("409") // the measure may still be under way; the page asks again
+	tab.Allow("409") // while the measure is still on its way, the script tries again
 	// Taken back within 15 seconds: the post is up again, and the case is ann's.
 	tab.Press("z")
 	onCase(tab, first.Case.ID)
@@ -112,6 +113,7 @@ func TestKeysKeepStill(t *testing.T) {
 	// Held down, a key is one press.
 	tab.Hold("a", 20)
 	tab.WaitText("#toast", "No case waits")
+	tab.Wait("#takeback")
 	if v, err = d.Case(t.Context(), desktest.As("kim"), got.Case.ID); err != nil || len(v.Decisions) != 1 {
 		t.Fatalf("%d decisions: %v", len(v.Decisions), err)
 	}
@@ -160,5 +162,179 @@ func TestHostileText(t *testing.T) {
 	text := tab.Text(".report .stranger")
 	if !strings.Contains(text, "<img src=x onerror=alert(1)>") || strings.ContainsAny(text, "\u202e\u200b\x1b") {
 		t.Errorf("the page shows %q", text)
+	}
+}
+
+// TestTwoBrowsers: a case has one holder. The second browser sees who it is and has nothing to press;
+// what it sends all the same is refused.
+func TestTwoBrowsers(t *testing.T) {
+	d := webtest.Open(t, desktest.Options{})
+	d.Passkeys("ann", "lee")
+	got := d.Flag("1", "post/1", "MisleadingSpam", "acct/4")
+	d.Evidenced(got.Case.ID)
+	ann := d.SignIn("ann")
+	ann.Press("Enter")
+	onCase(ann, got.Case.ID)
+	lee := d.SignIn("lee")
+	lee.Open("/cases/" + got.Case.ID)
+	onCase(lee, got.Case.ID)
+	lee.WaitText("#holder", "held by")
+	if n := lee.Count("#verdict, [data-do]"); n != 0 {
+		t.Errorf("whoever does not hold the case has %d things to press", n)
+	}
+	lee.Allow("409", "404")
+	if why := testenv.Eval[string](lee, `(async () => {
+		const { api } = await import(document.documentElement.dataset.static + "/shell.js");
+		try { await api("POST", "cases/`+got.Case.ID+`/extend", { claim: 1 }); return "taken"; } catch (e) { return e.problem.type; }
+	})()`); !strings.HasSuffix(why, "/claim-ended") {
+		t.Errorf("a write of somebody else: %s", why)
+	}
+	ann.Press("a")
+	lee.WaitText("#moved", "closed")
+}
+
+// TestHandovers: skip, snooze, ask, and giving back, each by its key; what was typed for one that was
+// cancelled is kept.
+func TestHandovers(t *testing.T) {
+	d := webtest.Open(t, desktest.Options{})
+	d.Passkeys("ann")
+	tab := d.SignIn("ann")
+	for i, deed := range []struct {
+		key   string
+		fill  func()
+		state cases.State
+	}{
+		{"s", func() {}, cases.Waiting},
+		{"h", func() { tab.Type("#deed-text", "It will be edited.") }, cases.Snoozed},
+		{"w", func() { tab.Type("#deed-more input", "pt"); tab.Type("#deed-text", "What does it say?") }, cases.Asked},
+	} {
+		subject := []string{"acct/2", "acct/3", "acct/4"}[i]
+		got := d.Flag(deed.key, subject, "MisleadingSpam", "acct/1")
+		d.Evidenced(got.Case.ID)
+		tab.Press("Enter")
+		onCase(tab, got.Case.ID)
+		tab.Press(deed.key)
+		tab.Wait("dialog[open]")
+		tab.Type("#deed-text", "Half a thought")
+		tab.Press("Escape")
+		tab.WaitGone("dialog[open]")
+		tab.Press(deed.key)
+		tab.Wait("dialog[open]")
+		if text := testenv.Eval[string](tab, "(() => { const t = document.querySelector('#deed-text'), was = t.value; t.value = ''; return was; })()"); text != "Half a thought" {
+			t.Errorf("Escape left %q of what was typed", text)
+		}
+		deed.fill()
+		tab.Click("#deed-yes")
+		tab.WaitText("#toast", "No case waits")
+		tab.Wait("=> document.documentElement.dataset.ready === 'work'")
+		v, err := d.Case(t.Context(), desktest.As("kim"), got.Case.ID)
+		if err != nil || v.Case.State != deed.state {
+			t.Errorf("after %s the case is %s: %v", deed.key, v.Case.State, err)
+		}
+	}
+}
+
+// TestVeil: a picture shows while the key is held, its opening is written down with the reason, and
+// the decision names it.
+func TestVeil(t *testing.T) {
+	d := webtest.Open(t, desktest.Options{})
+	d.Passkeys("ann")
+	got := busyCase(t, d)
+	tab := d.SignIn("ann")
+	tab.Press("Enter")
+	onCase(tab, got.Case.ID)
+	if n := tab.Count(".veiled img"); n != 0 {
+		t.Fatalf("%d pictures show before anybody asked", n)
+	}
+	tab.Press("B")
+	tab.Wait(".veiled img")
+	tab.Press("B")
+	tab.WaitGone(".veiled img")
+	// While it is held, and no longer: Press lets the key go at once.
+	tab.Press("]")
+	tab.Press("]")
+	tab.Press("b")
+	tab.Wait("=> performance.getEntriesByType('resource').filter((r) => r.name.includes('/evidence/pictures/')).length === 2")
+	if n := tab.Count(".veiled img"); n != 0 {
+		t.Errorf("%d pictures show after the key was let go", n)
+	}
+	tab.Press("a")
+	tab.Wait("#takeback")
+	v, err := d.Case(t.Context(), desktest.As("kim"), got.Case.ID)
+	if err != nil || len(v.Decisions) != 1 {
+		t.Fatalf("%d decisions: %v", len(v.Decisions), err)
+	}
+}
+
+// TestNothingTwice: a double press, Back and a reload decide nothing twice.
+func TestNothingTwice(t *testing.T) {
+	d := webtest.Open(t, desktest.Options{})
+	d.Passkeys("ann")
+	got := d.Flag("1", "post/1", "MisleadingSpam", "acct/4")
+	d.Evidenced(got.Case.ID)
+	other := d.Flag("2", "acct/3", "MisleadingSpam", "acct/4")
+	d.Evidenced(other.Case.ID)
+	tab := d.SignIn("ann")
+	tab.Press("Enter")
+	onCase(tab, got.Case.ID)
+	testenv.Eval[bool](tab, "(() => { const b = document.querySelector('[data-do=none]'); b.click(); b.click(); return true; })()")
+	onCase(tab, other.Case.ID)
+	tab.Wait("#takeback")
+	tab.Back()
+	onCase(tab, got.Case.ID)
+	if n := tab.Count("#verdict"); n != 0 {
+		t.Error("a decided case can be judged after Back")
+	}
+	tab.Reload()
+	onCase(tab, got.Case.ID)
+	for id, want := range map[string]int{got.Case.ID: 1, other.Case.ID: 0} {
+		v, err := d.Case(t.Context(), desktest.As("kim"), id)
+		if err != nil || len(v.Decisions) != want {
+			t.Errorf("%s has %d decisions, want %d: %v", id, len(v.Decisions), want, err)
+		}
+	}
+}
+
+// TestRefusedBehind: a decision that the desk refuses after the next case is on the screen leads back
+// to its case, where what was typed stands; so does news that came meanwhile.
+func TestRefusedBehind(t *testing.T) {
+	d := webtest.Open(t, desktest.Options{})
+	d.Passkeys("ann")
+	got := d.Flag("1", "post/1", "MisleadingSpam", "acct/4")
+	d.Evidenced(got.Case.ID)
+	other := d.Flag("2", "acct/3", "MisleadingSpam", "acct/4")
+	d.Evidenced(other.Case.ID)
+	tab := d.SignIn("ann")
+	tab.Allow("503")
+	tab.Press("Enter")
+	onCase(tab, got.Case.ID)
+	tab.Press("1")
+	tab.Type("#reasons", "It asks for money.")
+	tab.WaitText("#kept", "kept")
+	behind := d.Handler
+	d.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/decisions") {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		behind.ServeHTTP(w, r)
+	})
+	tab.Press("Ctrl+Enter")
+	onCase(tab, other.Case.ID)
+	tab.WaitText("#toast", got.Case.ID)
+	d.Handler = behind
+	tab.Click("#toast button")
+	onCase(tab, got.Case.ID)
+	if v := testenv.Eval[string](tab, "document.querySelector('#reasons').value"); v != "It asks for money." {
+		t.Errorf("what was typed is %q", v)
+	}
+	// Another report comes in: the page says so, and keeps what was typed.
+	d.Flag("3", "post/1", "MisleadingScam", "acct/2")
+	tab.WaitText("#moved", "something new")
+	tab.Click("#moved button")
+	onCase(tab, got.Case.ID)
+	tab.WaitText(".evidence", "scam")
+	if v := testenv.Eval[string](tab, "document.querySelector('#reasons').value"); v != "It asks for money." {
+		t.Errorf("after the news, what was typed is %q", v)
 	}
 }

@@ -33,6 +33,7 @@ func (s *Server) waiting(ctx context.Context, _ *http.Request, by reader) (view,
 type signPage struct {
 	acts.Sight
 	Sentence string
+	Undone   string         // its end: what undoes the act
 	Facts    []wording.Fact // all that is signed, besides the sentence
 	Change   []string       // what the change replaces, line by line
 	Need     string
@@ -78,6 +79,9 @@ func (s *Server) countersign(ctx context.Context, r *http.Request, by reader) (v
 	p := signPage{Sight: seen, Sentence: wording.Sentence(seen.Action), Facts: wording.Facts(seen.Action), Need: wording.Need(seen.Need, false),
 		Platform: seen.Action.Subject.Platform != actions.DeskPlatform, Expires: seen.Expires(), Open: seen.Open() && seen.May && !seen.HasSigned}
 	p.Typed = typed(seen.Action)
+	if act, undone, ok := strings.Cut(p.Sentence, ". What undoes it:"); ok {
+		p.Sentence, p.Undone = act+".", "What undoes it:"+undone
+	}
 	p.Text, p.Statement = string(canonical.MustMarshal(seen.Action)), string(canonical.MustMarshal(seen.Signed.Statement))
 	if a := seen.Asker; a != nil {
 		p.Last, p.Since = day(a.Last), day(a.Since)
@@ -108,8 +112,26 @@ func (s *Server) caseOf(ctx context.Context, by reader, p *signPage) error {
 		return err
 	}
 	p.Case = &c.Shown
+	before(p.Case, c.Decisions, p.ID)
 	p.Kept, err = s.desk.EvidenceOf(ctx, by.of(), id)
 	return err
+}
+
+// before takes out of what a case shows the decision that asks for a request: what is left was so
+// before.
+func before(x *cases.Shown, all []casework.CaseDecision, request string) {
+	for _, d := range all {
+		if !slices.Contains(d.Requests, request) {
+			continue
+		}
+		x.Decisions = slices.DeleteFunc(slices.Clone(x.Decisions), func(s cases.ShownDecision) bool { return s.ID == d.ID })
+		if rule := number(d.Rule); x.Strikes[rule] > 0 && d.TakenBack.IsZero() {
+			x.Strikes = maps.Clone(x.Strikes)
+			if x.Strikes[rule]--; x.Strikes[rule] == 0 {
+				delete(x.Strikes, rule)
+			}
+		}
+	}
 }
 
 // typed is what a signer types by hand: the handle, or what there is in its place.

@@ -1,17 +1,24 @@
 package web_test
 
 import (
+	"crypto/ed25519"
+	"crypto/rand"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"countersign.dev/actions"
+	"countersign.dev/canonical"
 	"countersign.dev/desk/acts"
+	"countersign.dev/desk/casework"
 	"countersign.dev/desk/desktest"
+	"countersign.dev/policy"
 	"countersign.dev/test/testenv"
 	"countersign.dev/web/webtest"
 	"countersign.dev/wording"
+	"countersign.dev/workforce"
 )
 
 // asked has abe ask for a takedown of the protected account @singer.
@@ -149,4 +156,88 @@ func TestOverMeanwhile(t *testing.T) {
 	tab.Wait("#answer button:disabled")
 	tab.Click("#moved button")
 	tab.WaitText("h1", "Not yours to sign")
+}
+
+// TestSigningPages: the page of each sort of request is judged in four forms, and shows what is signed
+// as the command line shows it.
+func TestSigningPages(t *testing.T) {
+	d := webtest.Open(t, desktest.Options{})
+	d.Passkeys("lee", "bea")
+	c := d.Flag("1", "acct/2", "harassment", "acct/4").Case
+	d.Evidenced(c.ID)
+	out, err := d.TryDecide("abe", d.Take("abe"), casework.Judgement{Verdict: actions.CaseViolation, Rule: 2, Reasons: "Twelve people report the same address.", Measures: []casework.Measure{{Kind: actions.AccountTakedown}}})
+	if err != nil || len(out.Requests) != 1 {
+		t.Fatal(out, err)
+	}
+	critical := d.Request("abe", acts.Wish{Kind: actions.AccountSuspend, Subject: "plaza:@president", Reason: "Impersonated.", Until: canonical.At(d.Clock().Now().Add(72 * time.Hour))})
+	files := policy.Default()
+	files["countersign.cedar"] += "// One line more.\n"
+	set := d.Request("ada", acts.Wish{Kind: actions.DeskChange, Reason: "A line more.", Change: actions.Setting{Of: actions.PartPolicy, Policy: files}})
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := workforce.PublicKey{Algorithm: workforce.FileEd25519, Public: canonical.Bytes(public)}
+	challenge := actions.PossessionChallenge(d.EnrolName(), "ann", key.ID())
+	enrol := d.Request("ada", acts.Wish{Kind: actions.DeskKey, Reason: "A second key.", Change: actions.Keys{Enrol: []actions.Enrolment{{Worker: "ann", Key: key, Possession: actions.Signature{Signature: ed25519.Sign(private, challenge[:])}}}}})
+	change, rows := d.Admission(false, workforce.Record{Worker: "zoe", Vendor: "bolt", Roles: []workforce.Role{workforce.Agent}, Team: "support", Manager: "ivo", Site: "site", Zone: "Europe/Lisbon", Start: canonical.At(d.Clock().Now()), Last: canonical.At(d.Clock().Now().AddDate(0, 6, 0))})
+	imported := d.Request("ada", acts.Wish{Kind: actions.DeskAdmit, Reason: "A newcomer.", Change: change}, rows...)
+
+	tabs := map[workforce.WorkerID]*testenv.Tab{"lee": d.SignIn("lee"), "bea": d.SignIn("bea")}
+	for _, x := range []struct {
+		name    string
+		by      workforce.WorkerID
+		request actions.Request
+		shows   []string
+	}{
+		{"signing-case", "lee", out.Requests[0], []string{"Take down the account @singer", "HarassmentTargeted", "abe", "vendor acme", "another line", "Under rule 2", "500,000"}},
+		{"signing-critical", "lee", critical, []string{"Suspend the account @president", "until", "an employee", "anybody who is independent"}},
+		{"signing-policy", "bea", set, []string{"+// One line more.", "What the set changes"}},
+		{"signing-key", "bea", enrol, []string{key.ID().Words(), "for ann"}},
+		{"signing-import", "bea", imported, []string{"joins  zoe", "under ivo, who is not at the desk", "vendor bolt"}},
+	} {
+		tab := tabs[x.by]
+		tab.Open("/countersign/" + x.request.ID)
+		ready(tab, "countersign")
+		tab.Wait("=> !document.querySelector('[data-load] p.fine:only-child')?.textContent.includes('is asked')")
+		page := tab.Text("main")
+		if strings.Contains(page, "decided before") || strings.Contains(page, "strikes") {
+			t.Errorf("%s shows the decision that asks as one of before: %s", x.name, page)
+		}
+		for _, want := range x.shows {
+			if !strings.Contains(page, want) {
+				t.Errorf("%s does not show %q: %s", x.name, want, page)
+			}
+		}
+		if got, want := testenv.Eval[string](tab, "document.getElementById('digest').textContent"), x.request.Action.Digest().String(); got != want {
+			t.Errorf("%s: the digest is %q, want %q", x.name, got, want)
+		}
+		if got := testenv.Eval[string](tab, "document.getElementById('canonical').textContent"); got != string(canonical.MustMarshal(x.request.Action)) {
+			t.Errorf("%s: the canonical text is %s", x.name, got)
+		}
+		for _, wrong := range tab.Validate() {
+			t.Errorf("%s: HTML: %s", x.name, wrong)
+		}
+		for _, scheme := range []string{"light", "dark"} {
+			tab.Scheme(scheme)
+			for _, width := range []int{1440, 390} {
+				tab.Size(width)
+				tab.Screenshot(x.name + "-" + scheme + "-" + number(width))
+				for _, wrong := range tab.Axe() {
+					t.Errorf("%s, %s, %d px: axe: %s", x.name, scheme, width, wrong)
+				}
+			}
+		}
+		tab.Scheme("light")
+		tab.Size(1440)
+		for _, wrong := range tab.Reflow200() {
+			t.Errorf("%s at 200 %%: %s", x.name, wrong)
+		}
+	}
+	// A change of the desk is signed with the same page.
+	answer(tabs["bea"], set.ID, "policy", "countersign")
+	tabs["bea"].WaitText("h1", set.ID)
+	if got, err := d.RequestByID(t.Context(), desktest.As("ada"), set.ID); err != nil || len(got.Signers) != 1 {
+		t.Errorf("the policy has %d countersignatures (%v)", len(got.Signers), err)
+	}
 }

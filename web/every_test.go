@@ -96,7 +96,7 @@ func TestEveryPage(t *testing.T) {
 }
 
 // parts are routes that are no pages: a part of one, a stream, a place that sends elsewhere.
-var parts = []string{"/{$}", "/live", "/cases/{id}/now", "/cases/{id}/history", "/countersign/{request}/now"}
+var parts = []string{"/{$}", "/live", "/session", "/cases/{id}/now", "/cases/{id}/shows", "/cases/{id}/history", "/countersign/{request}/now"}
 
 func number(n int) string { return map[int]string{1440: "1440", 390: "390"}[n] }
 
@@ -148,12 +148,14 @@ unless { resource == Queue::"spam" };
 		"/{$}":                       {""},
 		"/signin":                    {""},
 		"/work":                      {""},
+		"/session":                   {""},
 		"/settings":                  {""},
 		"/find":                      {"?q=plaza:acct/4", "?q=plaza:acct/3", "?q=plaza:@shop"},
 		"/queues":                    {""},
 		"/queues/{name}":             {"identity", "spam", "spam?state=claimed", "identity?state=claimed"},
 		"/cases/{id}":                {hidden.Case.ID, shared.Case.ID, busy.Case.ID},
 		"/cases/{id}/now":            {hidden.Case.ID, shared.Case.ID},
+		"/cases/{id}/shows":          {hidden.Case.ID, shared.Case.ID},
 		"/cases/{id}/history":        {hidden.Case.ID, shared.Case.ID, busy.Case.ID},
 		"/countersign":               {""},
 		"/countersign/{request}":     {asked.ID},

@@ -132,18 +132,37 @@ type signedIn struct {
 	Expires canonical.Time     `json:"expires"`
 }
 
+// session tells a page's script which session its browser has now. Without one it answers with an
+// empty name, and not with an error: to ask is no mistake.
+func (s *Server) session(w http.ResponseWriter, r *http.Request) error {
+	var out signedIn
+	switch b, err := httpd.BrowserOf(r.Context()); {
+	case err == nil:
+		out = signedIn{b.Token, b.Worker, b.Session.Expires}
+	case fault.KindOf(err) != fault.Unauthenticated:
+		return err
+	}
+	return send(w, out)
+}
+
 func (s *Server) signIn(w http.ResponseWriter, r *http.Request) error {
 	var in signingIn
 	if err := read(r, &in); err != nil {
 		return err
 	}
-	renews := ""
-	if b, err := httpd.BrowserOf(r.Context()); err == nil && b.Worker == in.Session.Session.Worker {
-		renews = b.Token
+	before, err := httpd.BrowserOf(r.Context())
+	renews, ends := "", err == nil
+	if ends && before.Worker == in.Session.Session.Worker {
+		renews, ends = before.Token, false
 	}
 	secret, token, err := s.desk.SignInBrowser(r.Context(), in.Session, in.Ask, renews)
 	if err != nil {
 		return err
+	}
+	if ends { // somebody else takes this seat
+		if err := s.desk.RevokeToken(context.WithoutCancel(r.Context()), before.Caller, before.Token); err != nil {
+			return err
+		}
 	}
 	httpd.SetCookie(w, r, secret, s.config.Now(), token.Expires.Time)
 	return send(w, signedIn{token.ID, token.Worker, token.Expires})

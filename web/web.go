@@ -130,6 +130,11 @@ func (s *Server) routes() {
 	s.mux.HandleFunc("POST /signin/begin", s.answer(s.begin))
 	s.mux.HandleFunc("POST /signin", s.answer(s.signIn))
 	s.mux.HandleFunc("POST /signout", s.answer(s.signOut))
+	s.get("/session", func(w http.ResponseWriter, r *http.Request) {
+		if err := s.session(w, r); err != nil {
+			httpd.Fail(w, r, err)
+		}
+	})
 	s.get("/work", s.page(s.work))
 	s.get("/settings", s.page(s.settings))
 	s.get("/find", s.page(s.find))
@@ -137,6 +142,7 @@ func (s *Server) routes() {
 	s.get("/queues/{name}", s.page(s.queue))
 	s.get("/cases/{id}", s.page(s.aCase))
 	s.get("/cases/{id}/now", s.page(s.caseNow))
+	s.get("/cases/{id}/shows", s.page(s.caseShows))
 	s.get("/cases/{id}/history", s.page(s.caseHistory))
 	s.get("/incidents/{id}", s.page(s.incident))
 	s.get("/countersign", s.page(s.waiting))

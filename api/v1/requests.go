@@ -195,4 +195,6 @@ type Slot struct {
 	By   actions.Qualifier `json:"by,omitempty" doc:"employee, or a role; left out: anybody who is independent"`
 	Here bool              `json:"here"`
 	Mine bool              `json:"mine" doc:"yours would fill it"`
+	// Error is set in the row of a signature that counts no more.
+	Error string `json:"error,omitempty" doc:"a signature that was given counts no more, and why; it fills no slot"`
 }

@@ -58,6 +58,8 @@ type Slot struct {
 	By   actions.Qualifier // who fills it; empty: anybody who is independent
 	Here bool              // it is filled
 	Mine bool              // the reader could fill it
+	// Error says that a signature that was given counts no more, and why; it fills no slot.
+	Error string
 }
 
 // RequestFor returns a request as the caller may see it.
@@ -122,6 +124,7 @@ func (d *Room) sight(ctx context.Context, s *proof.State, by kernel.Caller, r st
 	me := s.People.Standing(by.Worker, now)
 	asks := s.People.Standing(r.Requester(), now)
 	out := Sight{Request: r.Request, HasSigned: signedBy(r, by.Worker)}
+	var void []workforce.WorkerID // whose signatures count no more
 	live := r.Open() && now.Before(r.Expires().Time)
 	if live {
 		ask, err := d.asked(ctx, s, r)
@@ -135,6 +138,11 @@ func (d *Room) sight(ctx context.Context, s *proof.State, by kernel.Caller, r st
 		if out.May = err == nil; err != nil {
 			out.Why = fault.TextOf(err)
 		}
+		for _, c := range r.Signers {
+			if s.Asks(ask, c.Statement.Signer) != nil {
+				void = append(void, c.Statement.Signer)
+			}
+		}
 		if _, reasons, err := s.Demands(ask); err == nil {
 			for _, x := range reasons {
 				out.Reasons = append(out.Reasons, proof.Reason{Policy: x.Policy, Text: x.Text})
@@ -146,7 +154,7 @@ func (d *Room) sight(ctx context.Context, s *proof.State, by kernel.Caller, r st
 		out.Asker = askerOf(s, by.Worker, r.Requester(), now)
 	}
 	if out.Whole && live {
-		out.Slots = slots(s, r, me, out.May && !out.HasSigned, now)
+		out.Slots = slots(s, r, me, out.May && !out.HasSigned, void, now)
 	}
 	if !out.Whole {
 		out.Reasons = nil
@@ -173,10 +181,13 @@ func askerOf(s *proof.State, reader, asker workforce.WorkerID, now time.Time) *A
 
 // slots are the signatures that a request needs, the filled ones first. It says of none who filled
 // it: only those who read a warrant learn that.
-func slots(s *proof.State, r store.Request, me workforce.Standing, could bool, now time.Time) []Slot {
+func slots(s *proof.State, r store.Request, me workforce.Standing, could bool, void []workforce.WorkerID, now time.Time) []Slot {
 	var all []Slot
 	var signers []actions.Signer
 	for _, c := range r.Signers {
+		if slices.Contains(void, c.Statement.Signer) {
+			continue
+		}
 		signers = append(signers, actions.Signer{Worker: c.Statement.Signer, Standing: s.People.Standing(c.Statement.Signer, now)})
 	}
 	// Each slot that asks for a sort of people is filled by somebody of that sort first.
@@ -200,6 +211,9 @@ func slots(s *proof.State, r store.Request, me workforce.Standing, could bool, n
 	}
 	for range max(0, r.Need.Independent-qualified) {
 		all = append(all, fill(""))
+	}
+	for range void {
+		all = append(all, Slot{Error: "A signature that was given counts no more: its signer may not sign this now."})
 	}
 	return all
 }

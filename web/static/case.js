@@ -1,9 +1,9 @@
 // The page of a case: judging it by keyboard. What is judged is what the page shows.
-import { checkDecision, bySessionOnly, deed, order, usualFor } from "./decision.js";
+import { checkDecision, bySessionOnly, deed, expected, order, usualFor } from "./decision.js";
 import { deskNow } from "./keys.js";
 import { bySessionKey, byOwnKey, checkStatement, refuse, signed } from "./sign.js";
-import { time, canonical } from "./canonical.js";
-import { api, during, fresh, go, keysOf, mine, onLeave, onOut, page, preferred, put, told, toast, typeOf, watch } from "./shell.js";
+import { canonical, micro, time } from "./canonical.js";
+import { api, during, fresh, go, keysOf, mine, onLeave, onOut, page, playing, preferred, put, told, toast, typeOf, watch } from "./shell.js";
 
 const $ = (s, of = document) => of.querySelector(s);
 const all = (s, of = document) => [...of.querySelectorAll(s)];
@@ -11,19 +11,23 @@ const all = (s, of = document) => [...of.querySelectorAll(s)];
 // last is the newest decision of this tab, for as long as it can be taken back.
 let last;
 
-// nextCase claims the most urgent case and shows it.
-export async function nextCase(queue) {
-  await during(async () => {
-    try {
-      const r = await answer("/next", queue ? { queue } : {});
-      if (r) return await go(r.headers.get("Countersign-Url"), { fetched: r });
-      toast("No case waits for you" + (queue ? " in this queue" : "") + ".");
-      if (location.pathname.startsWith("/cases/")) await go("/work");
-    } catch (e) {
-      toast(told(e));
-    }
-  });
+// showNext claims the most urgent case and shows it.
+async function showNext(queue) {
+  const r = await answer("/next", queue ? { queue } : {});
+  if (r) return go(r.headers.get("Countersign-Url"), { fetched: r });
+  await last?.made?.catch(() => {});
+  toast("No case waits for you" + (queue ? " in this queue" : "") + ".");
+  if (location.pathname.startsWith("/cases/")) await go("/work");
 }
+
+// nextCase is showNext after a press.
+export const nextCase = (queue) => during(async () => {
+  try {
+    await showNext(queue);
+  } catch (e) {
+    toast(told(e));
+  }
+});
 
 const answer = (path, body) => api("POST", path, body, { whole: true });
 
@@ -34,6 +38,7 @@ page("case", (main) => {
   const id = box.dataset.case, claim = Number(box.dataset.claim), holds = box.dataset.mine === "yes";
   const form = $("#verdict", main);
   const opened = new Set();
+  let ready;
 
   parts(main);
   for (const d of all("details[data-load-open]", main)) {
@@ -83,11 +88,24 @@ page("case", (main) => {
     B: { does: "Lift the veil, or let it fall", run: () => unveil(false) },
     z: { does: "Take the last decision back, for 15 seconds", run: () => takeBack() },
   };
-  $("#rail-open", main).addEventListener("click", () => $(".rail", main).classList.toggle("open"));
+  $("#take", main)?.addEventListener("click", () => during(async () => {
+    try {
+      await api("POST", "cases/" + id + "/claim", {});
+      await fresh();
+    } catch (e) {
+      toast(told(e));
+    }
+  }));
   if (!holds) {
     keysOf(everyone);
     return;
   }
+  const sheet = (open) => {
+    $(".rail", main).classList.toggle("open", open);
+    (open ? $("#rail-close", main) : $("#rail-open", main)).focus();
+  };
+  $("#rail-open", main).addEventListener("click", () => sheet(true));
+  $("#rail-close", main).addEventListener("click", () => sheet(false));
 
   // --- the form
 
@@ -99,6 +117,7 @@ page("case", (main) => {
     const r = radios.find((x) => x.value === String(n));
     if (!r) return toast("The rule " + n + " is not one of this desk's.");
     r.checked = true;
+    if ($("#all-rules", form).contains(r)) $("#all-rules", form).open = true;
     ruled();
     r.closest("label").scrollIntoView({ block: "nearest" });
   }
@@ -111,7 +130,7 @@ page("case", (main) => {
     for (const b of boxes) {
       const m = usual.find((m) => m.kind === b.dataset.kind && (m.value ?? "") === b.dataset.value && !!b.dataset.subject === !!m.owner);
       b.checked = !!m;
-      if (m?.days) $("input[name=days]", b.closest(".measure")).value = m.days;
+      if (m?.days) $("input[name=days]", b.closest(".option")).value = m.days;
     }
     changed();
   }
@@ -119,7 +138,7 @@ page("case", (main) => {
     const m = { kind: b.dataset.kind };
     if (b.dataset.value) m.value = b.dataset.value;
     if (b.dataset.subject) m.subject = b.dataset.subject;
-    const days = $("input[name=days]", b.closest(".measure"));
+    const days = $("input[name=days]", b.closest(".option"));
     if (days) m.until = time(Math.round((deskNow() + Number(days.value) * 86400e6) / 1e6) * 1e6);
     return m;
   });
@@ -128,30 +147,35 @@ page("case", (main) => {
     const rule = chosen();
     if (!rule) return true;
     const want = usualFor(rule, shown.of, shown.strikes?.[rule.number] ?? 0).map((m) => [m.kind, m.value ?? "", m.owner ? "owner" : "", m.days ?? 0].join());
-    const have = boxes.filter((b) => b.checked).map((b) => [b.dataset.kind, b.dataset.value, b.dataset.subject ? "owner" : "", Number($("input[name=days]", b.closest(".measure"))?.value ?? 0)].join());
+    const have = boxes.filter((b) => b.checked).map((b) => [b.dataset.kind, b.dataset.value, b.dataset.subject ? "owner" : "", Number($("input[name=days]", b.closest(".option"))?.value ?? 0)].join());
     return canonical(want.toSorted()) === canonical(have.toSorted());
   }
-  let typing;
+  let typing, expecting;
   function changed() {
     $("#departs", form).textContent = usual() ? "the usual ones" : "not the usual ones: say why";
     clearTimeout(typing);
     typing = setTimeout(keep, 1000);
+    clearTimeout(expecting);
+    expecting = setTimeout(expect, 250);
   }
   form.addEventListener("input", (e) => (e.target.name === "rule" ? ruled() : changed()));
 
-  // keep puts what was typed on the server.
+  // written is what was typed and chosen; keep puts it on the server.
+  function written() {
+    const rule = chosen();
+    return { reasons: form.reasons.value, ...(rule ? { verdict: "violation", rule: rule.number, measures: measures() } : {}) };
+  }
   let keeping = "";
   async function keep() {
     clearTimeout(typing);
-    const rule = chosen();
-    const body = { reasons: form.reasons.value, ...(rule ? { verdict: "violation", rule: rule.number, measures: measures() } : {}) };
+    const body = written();
     if (canonical(body) === keeping) return;
     keeping = canonical(body);
     try {
       await api("POST", "cases/" + id + "/draft", body);
-      $("#kept", form).textContent = "kept";
+      $("#kept", main).textContent = "kept";
     } catch (e) {
-      if (!e.over) $("#kept", form).textContent = told(e);
+      if (!e.over) $("#kept", main).textContent = told(e);
     }
   }
   onOut(keep);
@@ -160,12 +184,17 @@ page("case", (main) => {
   if (draft) {
     if (draft.rule) choose(draft.rule);
     if (draft.measures) {
-      for (const b of boxes) b.checked = draft.measures.some((m) => m.kind === b.dataset.kind && (m.value ?? "") === b.dataset.value && (m.subject ?? "") === b.dataset.subject);
+      for (const b of boxes) {
+        const m = draft.measures.find((m) => m.kind === b.dataset.kind && (m.value ?? "") === b.dataset.value && (m.subject ?? "") === b.dataset.subject);
+        b.checked = !!m;
+        if (m?.until) $("input[name=days]", b.closest(".option")).value = Math.max(1, Math.round((micro(m.until) - deskNow()) / 86400e6));
+      }
     }
     form.reasons.value = draft.reasons ?? "";
     if (draft.worker !== document.documentElement.dataset.worker) toast(draft.worker + " left this draft.");
     changed();
   }
+  keeping = canonical(written());
 
   // --- deciding
 
@@ -174,43 +203,65 @@ page("case", (main) => {
     $("#verdict-error", form).textContent = told(e);
   };
 
+  // judged is what the form says under a verdict.
+  function judged(verdict) {
+    const rule = verdict === "violation" ? chosen() : undefined;
+    const j = { claim, version: shown.version, verdict, reasons: form.reasons.value, opened: [...opened].sort() };
+    if (rule) j.rule = rule.number;
+    if (rule && !usual()) j.measures = measures();
+    return j;
+  }
+  // drafted has the desk draft a judgement: under the session if a session may sign all of it.
+  async function drafted(j, s) {
+    const ask = async (who) => ({ who, d: await api("POST", "cases/" + id + "/drafts", { ...j, key: who.key, ...(who.session ? { session: who.session } : {}) }) });
+    if (shown.severity !== "highest") {
+      const under = await ask(bySessionKey(s));
+      if (bySessionOnly(under.d, shown)) return under;
+    }
+    return ask(byOwnKey(s));
+  }
+  // expect says what policy will say of the chosen measures. Its draft is signed if nothing changes
+  // before the verdict is handed in.
+  async function expect() {
+    for (const at of all(".ruling", form)) at.textContent = "";
+    const j = judged("violation");
+    if (!j.rule || box.classList.contains("gone")) return;
+    const mark = (ready = { j: canonical(j), at: Date.now() });
+    try {
+      mark.made = await drafted(j, await mine());
+      if (ready !== mark) return;
+      for (const { action, ruling } of mark.made.d.measures) {
+        const at = boxes.find((b) => b.checked && b.dataset.kind === action.kind && (!b.dataset.value || action.command.layer === "label:" + b.dataset.value));
+        if (at) $(".ruling", at.closest("label")).textContent = expected(ruling);
+      }
+    } catch {
+      if (ready === mark) ready = undefined; // handing it in says why
+    }
+  }
+
   async function decide(verdict) {
     await during(async () => {
       $("#verdict-error", form).textContent = "";
       const rule = verdict === "violation" ? chosen() : undefined;
       if (verdict === "violation" && !rule) return ($("#verdict-error", form).textContent = "Choose the rule that it breaks: press its digit.");
-      const want = {
-        shown, document: box.dataset.document, verdict, rule, set: rules.set, reasons: form.reasons.value, opened: [...opened], measures: rule && !usual() ? measures() : null,
-        language: shown.language,
-      };
+      const j = judged(verdict);
+      const want = { shown, document: box.dataset.document, verdict, rule, set: rules.set, reasons: j.reasons, opened: j.opened, measures: j.measures ?? null, language: shown.language };
+      clearTimeout(expecting);
+      const had = ready?.made && ready.j === canonical(j) && Date.now() - ready.at < 60000 ? ready.made : undefined;
+      ready = undefined;
       try {
-        const s = await mine();
-        let who = bySessionKey(s);
-        const judgement = { claim, version: shown.version, verdict, reasons: want.reasons, opened: want.opened.sort() };
-        if (rule) judgement.rule = rule.number;
-        if (want.measures) judgement.measures = want.measures;
-        const ask = (who) => api("POST", "cases/" + id + "/drafts", { ...judgement, key: who.key, ...(who.session ? { session: who.session } : {}) });
-        let d;
-        if (shown.severity !== "highest") {
-          d = await ask(who);
-          if (!bySessionOnly(d, shown)) d = undefined;
-        }
-        if (!d) {
-          who = byOwnKey(s);
-          d = await ask(who);
-          toast("Your own key signs this: touch it.");
-        }
+        const { d, who } = had ?? (await drafted(j, await mine()));
         await checkDecision(d, want, who);
+        if (!who.session) toast(d.measures.length ? "Your own key signs this: touch it for each signature." : "Your own key signs this: touch it.");
         const body = { decision: { ...d.decision, signed: await signed(d.decision.signed.statement, who) }, measures: [] };
         for (const m of d.measures) body.measures.push({ action: m.action, signed: await signed(m.statement, who) });
-        const made = await api("POST", "cases/" + id + "/decisions", body);
+        await keep(); // so that nothing is lost if the desk refuses it
         form.dataset.done = "yes";
-        last = { id: made.id, case: id, until: Date.now() + 15000 };
-        countdown();
-        setTimeout(() => nextCase());
+        handIn(id, body);
       } catch (e) {
-        error(e);
+        return error(e);
       }
+      await onward(); // the answer comes behind the next case
     });
   }
   form.addEventListener("submit", (e) => {
@@ -221,34 +272,40 @@ page("case", (main) => {
   // --- deeds
 
   const dialog = $("#deed", main);
+  const texts = new Map(); // what was typed for a deed that was cancelled
   let todo;
+  $("#deed-text", dialog).addEventListener("input", (e) => texts.set(todo.what, e.target.value));
   function ask(what, title, label, o, { text = true, more } = {}) {
     todo = { what, order: o };
+    const typed = texts.get(what) ?? "";
     $("#deed-title", dialog).textContent = title;
     $("#deed-label", dialog).textContent = label;
-    $("#deed-text", dialog).value = "";
+    $("#deed-text", dialog).value = typed;
     $("#deed-text", dialog).required = text;
     $("#deed-error", dialog).textContent = "";
     $("#deed-more", dialog).replaceChildren(...(more ?? []));
     dialog.showModal();
-    ($("#deed-more input, #deed-more select", dialog) ?? $("#deed-text", dialog)).focus();
+    ($("#deed-more select, #deed-more input:not([type=checkbox])", dialog) ?? $("#deed-text", dialog)).focus();
   }
   function field(name, label, type, value) {
     const l = document.createElement("label");
     const i = document.createElement("input");
-    Object.assign(i, { name, type, value: value ?? "", required: true });
-    l.append(label, " ", i);
+    Object.assign(i, { name, type, value: value ?? "", required: type !== "checkbox" });
+    type === "checkbox" ? l.append(i, " ", label) : l.append(label, " ", i);
     return l;
   }
+  const copy = (name) => $("#" + name, main).content.cloneNode(true);
   $("form", dialog).addEventListener("submit", async (e) => {
     if (e.submitter?.value !== "yes") return;
     e.preventDefault();
     await during(async () => {
       try {
         const o = { ...todo.order, note: $("#deed-text", dialog).value };
-        for (const i of all("#deed-more input", dialog)) {
+        for (const i of all("#deed-more input, #deed-more select", dialog)) {
           if (i.name === "hours") o.until = time(Math.round(deskNow() / 1e6 + Number(i.value) * 3600) * 1e6);
+          else if (i.name === "days") o.until = time(Math.round(deskNow() / 1e6 + Number(i.value) * 86400) * 1e6);
           else if (i.name === "whom") Object.assign(o, i.value === "specialist" ? { role: "specialist" } : { role: "language", language: i.value });
+          else if (i.name === "reports") i.checked && (o.reports = [...(o.reports ?? []), i.value].sort());
           else if (i.type === "checkbox") o[i.name] = i.checked;
           else o[i.name] = i.value;
         }
@@ -256,19 +313,29 @@ page("case", (main) => {
         const s = await mine();
         const d = await deed({ what: todo.what, of: id, version: shown.version }, text, bySessionKey(s), s);
         const out = await api("POST", "cases/" + id + "/deeds", { ...(todo.what === "case.note" ? {} : { claim }), deed: d, text });
+        texts.delete(todo.what);
         dialog.close();
-        if (todo.what === "case.note") {
-          await keep();
-          return setTimeout(fresh);
-        }
+        await keep();
+        if (out.state === "claimed" && out.holder === s.worker) return fresh();
+        if (todo.what === "case.note") return fresh();
         form.dataset.done = "yes";
-        toast("The case " + id + " is " + out.state + ", in the queue " + out.queue + ".");
-        setTimeout(() => nextCase());
+        toast("The case " + id + " is " + out.state + (out.queue ? ", in the queue " + out.queue : "") + ".");
+        await onward();
       } catch (e) {
         $("#deed-error", dialog).textContent = told(e);
       }
     });
   });
+
+  // onward shows the next case after this one has left the hands.
+  async function onward() {
+    try {
+      await showNext();
+    } catch (e) {
+      toast(told(e));
+      if (form.isConnected) await go("/work");
+    }
+  }
 
   const does = {
     none: () => decide("no-violation"),
@@ -279,12 +346,15 @@ page("case", (main) => {
     snooze: () => ask("case.snooze", "Let it wait", "Why?", {}, { more: [field("hours", "for hours", "number", 2)] }),
     skip: () => ask("case.skip", "Skip it", "Why, if you like to say", {}, { text: false }),
     merge: () => ask("case.merge", "Merge into an older case", "Why?", {}, { text: false, more: [field("into", "Identifier of the older case", "text")] }),
-    note: () => ask("case.note", "Internal note", "Note", {}),
-    extend: async () => {
+    note: () => ask("case.note", "Note", "Note", {}, { more: [field("public", "It may be told to people outside", "checkbox")] }),
+    language: () => ask("case.language", "Correct the language", "Why, if you like to say", {}, { text: false, more: [field("language", "The language of the content, such as pt", "text", shown.language)] }),
+    split: () => ask("case.split", "Split reports off", "Why, if you like to say", {}, { text: false, more: [copy("split-reports")] }),
+    refer: () => ask("case.refer", "Refer outside", "What was said, if you like to say", {}, { text: false, more: [copy("refer-to")] }),
+    extend: async (quiet) => {
       try {
         const c = await api("POST", "cases/" + id + "/extend", { claim });
         $("#holder time", main).setAttribute("datetime", c.until);
-        toast("The case is yours for longer.");
+        if (!quiet) toast("The case is yours for longer.");
       } catch (e) {
         toast(told(e));
       }
@@ -316,9 +386,10 @@ page("case", (main) => {
     ...everyone,
     a: { does: "No violation, and next", run: does.none },
     ...digits,
-    0: { does: "All rules", run: () => radios[0]?.focus() },
+    0: { does: "All rules", run: allRules },
     t: { does: "Take it down", run: () => toggle("t") },
     l: { does: "Label it", run: () => toggle("l") },
+    u: { does: "Correct the language", run: does.language },
     x: { does: "Other measures", run: () => (chosen() ? boxes[0]?.focus() : toggle("x")) },
     "Control+Enter": { does: "Submit and next", run: () => decide("violation") },
     e: { does: "Escalate", run: does.escalate },
@@ -329,27 +400,42 @@ page("case", (main) => {
     n: { does: "Internal note", run: does.note },
     "+": { does: "More time", run: does.extend },
     Enter: { does: "", run: () => {} },
-    Escape: { does: "Leave a field; discards nothing", run: () => document.activeElement?.blur() },
+    Escape: { does: "Leave a field; discards nothing", run: () => { document.activeElement?.blur(); $(".rail", main).classList.remove("open"); } },
   });
+  function allRules() {
+    $("#all-rules", form).open = true;
+    ($("#all-rules input", form) ?? radios[0])?.focus();
+  }
 
-  // The claim goes on while its holder is active, not while a tab is open.
-  let active = 0;
-  const touch = () => (active = active || Date.now());
-  for (const e of ["keydown", "pointerdown"]) main.addEventListener(e, touch);
-  const lease = setInterval(async () => {
+  // The claim goes on while its holder is active, not while a tab is open: it is extended a minute
+  // before its end if a key or a pointer was used since, and otherwise its end is told.
+  let active = true, warned = false;
+  const touch = () => (active = true);
+  for (const e of ["keydown", "pointerdown", "wheel"]) addEventListener(e, touch, { passive: true });
+  const lease = setInterval(() => {
     const left = Date.parse($("#holder time", main)?.dateTime) - deskNow() / 1000;
-    if (left < 60000 && !box.classList.contains("gone")) {
-      if (active) {
-        active = 0;
-        await does.extend();
-      } else toast("Your claim ends in a minute. Press + to go on.");
+    if (left > 60000) return (warned = false);
+    if (box.classList.contains("gone")) return;
+    if (left < 0) return grey("Your claim is over. What you typed is kept.");
+    if (active || playing()) {
+      active = false;
+      does.extend(true);
+    } else if (!warned) {
+      warned = true;
+      toast("Your claim ends in a minute. Press + to go on.", { name: "More time", run: () => does.extend(), for: 60000 });
     }
-  }, 20000);
-  onLeave(() => clearInterval(lease));
+  }, 1000);
+  onLeave(() => {
+    clearInterval(lease);
+    for (const e of ["keydown", "pointerdown", "wheel"]) removeEventListener(e, touch);
+  });
 
   // --- pictures
 
-  const unveil = veils(main, id, "judging the case", (digest) => opened.add(digest));
+  const unveil = veils(main, id, () => $("#look", main).value, (digest) => {
+    opened.add(digest);
+    ready = undefined;
+  });
 
   function step(what, by) {
     const rows = all(what, main);
@@ -362,65 +448,104 @@ page("case", (main) => {
   }
 });
 
-// --- taking a decision back
+// --- handing a decision in, and taking it back
+
+// handIn sends a signed decision while the next case is shown. If the desk refuses it, the person is
+// led back to the case, where all that was typed stands.
+function handIn(id, body) {
+  const sent = { case: id, until: Date.now() + 15000 };
+  last = sent;
+  sent.made = api("POST", "cases/" + id + "/decisions", body);
+  sent.made.then(
+    (made) => {
+      sent.until = Date.now() + 15000;
+      if (made.proposed) {
+        last = undefined;
+        toast("A first verdict on " + id + ". The case is of the highest severity: a second person judges it.");
+      } else if (last === sent) countdown();
+    },
+    (e) => {
+      if (last === sent) last = undefined;
+      toast("The decision on " + id + " was not taken: " + told(e), { name: "Show the case", run: () => go("/cases/" + id), for: 60000 });
+    },
+  );
+}
 
 let counting;
+// countdown shows for how long the last decision can be taken back, on whatever page follows.
 function countdown() {
   clearInterval(counting);
+  const bar = document.createElement("div"), words = document.createElement("span"), b = document.createElement("button");
+  bar.id = "takeback";
+  bar.setAttribute("role", "status");
+  b.type = "button";
+  b.textContent = "Take back";
+  b.addEventListener("click", () => takeBack());
+  bar.append(words, " ", b);
+  $("#takeback")?.remove();
+  document.body.append(bar);
   const show = () => {
     const left = Math.ceil((last?.until - Date.now()) / 1000);
-    if (!last || left <= 0) {
-      clearInterval(counting);
-      last = undefined;
-      return toast("");
-    }
-    toast("Decided " + last.case + ". Take it back with z: " + left + " s.", { name: "Take back", run: () => takeBack() });
+    if (left > 0) return (words.textContent = "Decided " + last.case + ". z takes it back: " + left + " s");
+    clearInterval(counting);
+    last = undefined;
+    bar.remove();
   };
   show();
-  counting = setInterval(show, 1000);
+  counting = setInterval(show, 500);
 }
 
-// undrafted asks for all that takes a decision back. A measure that is just being carried out is
-// waited for.
-async function undrafted(taken, s) {
-  for (;;) {
-    try {
-      return await api("POST", "decisions/" + taken.id + "/drafts", { key: s.key, session: s.digest });
-    } catch (e) {
-      if (typeOf(e) !== "under-way" || Date.now() > taken.until) throw e;
-      await new Promise((done) => setTimeout(done, 250));
-    }
-  }
-}
-
+// takeBack takes back a decision {id, case, until}, or the last one of this tab.
 export async function takeBack(decision) {
-  const taken = decision?.id ? decision : last;
-  if (!taken || Date.now() > taken.until) return toast("There is no decision of yours to take back.");
+  const sent = decision?.id ? { ...decision, made: Promise.resolve(decision) } : last;
+  if (!sent || Date.now() > sent.until) return toast("There is no decision of yours to take back.");
   await during(async () => {
+    let taken;
     try {
-      const s = await mine();
-      const who = bySessionKey(s);
-      const d = await undrafted(taken, s);
-      if (d.deed.what !== "decision.withdraw" || d.deed.of !== taken.id) throw new Error("The desk's draft is about something else. Nothing was signed.");
-      const text = order({});
-      const body = { deed: await deed(d.deed, text, who, s), text, undos: [], withdrawals: {} };
-      for (const u of d.undos) {
-        if (u.action.direction !== "relieving" || !u.action.reverses) refuse("it lifts nothing of yours");
-        await checkStatement(u.action, u.statement, { request: u.statement.request, verdict: "reverse", who, most: 24 * 3600 });
-      }
-      for (const u of d.undos) body.undos.push({ action: u.action, signed: await signed(u.statement, who) });
-      for (const [request, version] of Object.entries(d.withdraw ?? {})) {
-        body.withdrawals[request] = { version, deed: await deed({ what: "request.withdraw", of: request, version }, "", who, s) };
-      }
-      const back = await api("POST", "decisions/" + taken.id + "/withdrawal", body);
+      taken = await sent.made;
+    } catch {
+      return; // handIn says why
+    }
+    try {
+      const back = await withdrawn(taken, sent.until);
       last = undefined;
       clearInterval(counting);
+      $("#takeback")?.remove();
       toast("Taken back: " + back.case.id + " is yours again.");
-      setTimeout(() => go("/cases/" + back.case.id));
+      await go("/cases/" + back.case.id);
     } catch (e) {
       toast(told(e));
     }
   });
+}
+
+// withdrawn signs all that takes a decision back. While a measure is on its way to the platform
+// nothing can be taken back yet: it is tried again until the time is over.
+async function withdrawn(taken, until) {
+  const ofMine = (request) => request && (!taken.requests || taken.requests.some((r) => r.id === request));
+  for (;;) {
+    try {
+      const s = await mine();
+      const who = bySessionKey(s);
+      const d = await api("POST", "decisions/" + taken.id + "/drafts", { key: s.key, session: s.digest });
+      if (d.deed.what !== "decision.withdraw" || d.deed.of !== taken.id) refuse("it is about something else");
+      const text = order({});
+      const body = { deed: await deed(d.deed, text, who, s), text, undos: [], withdrawals: {} };
+      for (const u of d.undos) {
+        if (u.action.direction !== "relieving" || !ofMine(u.action.reverses)) refuse("it lifts something else than your measures");
+        await checkStatement(u.action, u.statement, { request: u.statement.request, verdict: "reverse", who, most: 24 * 3600 });
+      }
+      for (const u of d.undos) body.undos.push({ action: u.action, signed: await signed(u.statement, who) });
+      for (const [request, version] of Object.entries(d.withdraw ?? {})) {
+        if (!ofMine(request)) refuse("it withdraws another request");
+        body.withdrawals[request] = { version, deed: await deed({ what: "request.withdraw", of: request, version }, "", who, s) };
+      }
+      return await api("POST", "decisions/" + taken.id + "/withdrawal", body);
+    } catch (e) {
+      if (typeOf(e) !== "under-way" || Date.now() > until) throw e;
+      await new Promise((done) => setTimeout(done, 200));
+    }
+  }
 }
 
 // --- parts of a page that come by themselves
@@ -437,30 +562,48 @@ export function parts(main) {
 // --- veiled pictures
 
 // veils returns what lifts the veil of a picture of a case, or lets it fall; held: only while the
-// key is held. opened hears which pictures were seen.
+// key is held. A key that is let go before the picture has come shows nothing. reason says why the
+// person looks; opened hears which pictures were opened.
 export function veils(main, id, reason, opened = () => {}) {
+  const lifted = new Map();
   async function unveil(held) {
     const at = document.activeElement?.closest?.("[data-picture]") ?? $("[data-picture]", main);
     if (!at) return toast("There is no picture here.");
-    if (at.firstChild?.tagName === "IMG") return veil(at);
+    if (lifted.has(at)) return veil(at);
+    let wanted = true;
+    if (held && preferred().veil !== "press") {
+      const drop = () => {
+        wanted = false;
+        veil(at);
+        removeEventListener("keyup", drop);
+        removeEventListener("blur", drop);
+      };
+      addEventListener("keyup", drop);
+      addEventListener("blur", drop);
+    }
     try {
-      const r = await fetch("/api/v1/evidence/pictures/" + at.dataset.picture + "?case=" + id + "&reason=" + encodeURIComponent(reason), { credentials: "same-origin" });
+      const why = typeof reason === "string" ? reason : reason();
+      const r = await fetch("/api/v1/evidence/pictures/" + at.dataset.picture + "?case=" + id + "&reason=" + encodeURIComponent(why), { credentials: "same-origin" });
       if (!r.ok) throw Object.assign(new Error("The desk does not show it."), { problem: await r.json() });
-      const img = document.createElement("img");
-      img.alt = "";
-      img.src = URL.createObjectURL(await r.blob());
-      at.dataset.name = at.textContent;
-      at.replaceChildren(img);
+      const bytes = await r.blob();
       opened(at.dataset.picture);
-      if (held && preferred().veil !== "press") addEventListener("keyup", () => veil(at), { once: true });
+      if (!wanted || !at.isConnected || lifted.has(at)) return;
+      const img = document.createElement("img");
+      img.alt = at.dataset.alt || "Picture without a description";
+      img.src = URL.createObjectURL(bytes);
+      lifted.set(at, [...at.childNodes]);
+      at.replaceChildren(img);
     } catch (e) {
       toast(told(e));
     }
   }
   function veil(at) {
-    if (at.firstChild?.src) URL.revokeObjectURL(at.firstChild.src);
-    at.replaceChildren(at.dataset.name);
+    if (!lifted.has(at)) return;
+    URL.revokeObjectURL(at.firstChild.src);
+    at.replaceChildren(...lifted.get(at));
+    lifted.delete(at);
   }
+  onLeave(() => [...lifted.keys()].forEach(veil));
   for (const b of all("[data-picture]", main)) b.addEventListener("click", () => { b.focus(); unveil(false); });
   return unveil;
 }

@@ -14,7 +14,7 @@ page("countersign", (main) => {
   const id = box.dataset.request;
   const form = $("#answer", main);
   parts(main);
-  const unveil = veils(main, $("#signing-data", main).dataset.case, "countersigning " + id);
+  const unveil = veils(main, $("#signing-data", main).dataset.case, () => "countersigning " + id);
 
   const shown = { request: id, action: JSON.parse(data.act), statement: JSON.parse(data.statement), wait: Number(data.wait) };
   // What the page holds is read once: nothing that changes the page later changes what is compared.
@@ -97,7 +97,7 @@ page("countersign", (main) => {
     const says = want === "countersign" ? "countersign" : "decline";
     const now = JSON.parse(frozen);
     if (decodeURIComponent(location.pathname.split("/")[2]) !== now.request) throw new Error("This page is about another request than its address. Nothing was signed. Load it again.");
-    checkShown(now.action, now.statement, $("#sentence", main).textContent, Object.fromEntries(all("[data-fact]", main).map((f) => [f.dataset.fact, f.textContent])));
+    checkShown(now.action, now.statement, $("#sentence", main).textContent.trim().replace(/\s+/g, " "), Object.fromEntries(all("[data-fact]", main).map((f) => [f.dataset.fact, f.textContent])));
     const who = byOwnKey(await mine());
     const draft = await api("POST", "requests/" + id + "/drafts", { verdict: says, key: who.key });
     await checkVerdict(draft, now, says, who);

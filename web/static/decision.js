@@ -95,6 +95,16 @@ function checkWanted(d, want) {
 // bySession reports whether a session's key may sign a decision with all of its measures.
 export const bySessionOnly = (d, shown) => shown.severity !== "highest" && d.measures.every((m) => m.action.tier === "standard");
 
+// expected puts the policy's answer to a measure in words; the reasons are the policy's own.
+export function expected(r) {
+  const why = r.reasons?.map((x) => x.text).filter(Boolean).join(" ");
+  if (r.verdict === "permitted") return "Runs at once.";
+  if (r.verdict === "forbidden") return "Policy forbids it. " + why;
+  const qualified = Object.entries(r.need.qualified ?? {}).map(([who, n]) => n + " of them " + who).join(", ");
+  const people = r.need.independent === 1 ? "1 more person" : r.need.independent + " more people";
+  return "Waits for " + people + (qualified ? ", " + qualified : "") + ". " + why;
+}
+
 // deed makes and signs a deed: {what, of, version}, with its text.
 export async function deed(of, text, who, session, until) {
   const salt = base64(random(32));

@@ -111,8 +111,9 @@ export function sessionOf(b, chosen) {
 }
 
 // certify has the person's key certify a session, and opens the desk with it. sign is given the
-// challenge and returns a signature; a session that renews another one proves by that one.
-export async function certify(b, chosen, sign, renews) {
+// challenge and returns a signature. The session before, if this browser has one, proves itself: it is
+// renewed, or it ends if it is another person's.
+export async function certify(b, chosen, sign) {
   const session = sessionOf(b, chosen);
   const signature = await sign(await challenge(sessionVersion, session));
   const name = await digest(session);
@@ -123,14 +124,23 @@ export async function certify(b, chosen, sign, renews) {
   const opened = { pair: b.key.pair };
   const body = { ask: { ask, signature: await bySession(opened, await challenge(tokenVersion, ask)) }, session: { session, signature } };
   const text = canonical(body);
-  const headers = renews ? { [proofHeader]: await prove(renews, "POST", "/signin", text) } : {};
-  const r = await fetch("/signin", { method: "POST", headers: { "Content-Type": "application/json", ...headers }, body: text, credentials: "same-origin" });
-  const answer = await r.json();
-  if (!r.ok) throw Object.assign(new Error(answer.detail || answer.title), { problem: answer, status: r.status });
-  const all = { token: answer.token, worker: b.worker, key: session.key, credential: chosen.credential, own: chosen.own, site: b.site, session, certificate: signature, digest: name, pair: b.key.pair, expires: session.expires };
-  await keep(all);
-  return all;
+  return navigator.locks.request(changing, async () => {
+    const before = await kept();
+    const headers = before ? { [proofHeader]: await prove(before, "POST", "/signin", text) } : {};
+    const r = await fetch("/signin", { method: "POST", headers: { "Content-Type": "application/json", ...headers }, body: text, credentials: "same-origin" });
+    const answer = await r.json();
+    if (!r.ok) throw Object.assign(new Error(answer.detail || answer.title), { problem: answer, status: r.status });
+    const all = { token: answer.token, worker: b.worker, key: session.key, credential: chosen.credential, own: chosen.own, site: b.site, session, certificate: signature, digest: name, pair: b.key.pair, expires: session.expires };
+    await keep(all);
+    localStorage.setItem("active", Date.now()); // see lock in shell.js
+    return all;
+  });
 }
+
+// While one tab changes the session, cookie and kept key may be of two sessions. settled waits until
+// no tab does.
+const changing = "countersign-session";
+export const settled = () => navigator.locks.request(changing, { mode: "shared" }, () => {});
 
 // --- the proof of each write
 

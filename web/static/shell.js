@@ -1,6 +1,6 @@
 // What every page has: moving between pages by fragments, the palette, keys, the lock, the renewal
 // of the session, and what other tabs and the desk tell.
-import { begin, byPasskey, bySession, certify, deskNow, forget, kept, proofHeader, prove, setClock } from "./keys.js";
+import { begin, byPasskey, bySession, certify, deskNow, forget, kept, proofHeader, prove, setClock, settled } from "./keys.js";
 import { micro } from "./canonical.js";
 
 const root = document.documentElement;
@@ -40,11 +40,8 @@ export function toast(text, action) {
 
 // mine returns the session of this page; other pages' sessions write nothing here.
 export async function mine() {
-  const s = await kept();
-  if (!s || s.token !== root.dataset.session) {
-    throw Object.assign(new Error("This page belongs to a session that has ended here. Load the page again, and sign in."), { over: true });
-  }
-  return s;
+  await belongs();
+  return kept();
 }
 
 // api calls the desk. Each write is signed with the session's key. target is a path of the REST API
@@ -63,7 +60,16 @@ export async function api(method, target, body, { whole = false } = {}) {
   if (r.status === 204) return undefined;
   if (whole && r.ok) return r;
   const answer = r.headers.get("Content-Type")?.includes("json") ? await r.json() : undefined;
-  if (!r.ok) throw Object.assign(new Error(answer?.detail ?? "The desk answered " + r.status), { problem: answer, status: r.status });
+  if (!r.ok) {
+    const e = Object.assign(new Error(answer?.detail ?? "The desk answered " + r.status), { problem: answer, status: r.status });
+    if (r.status === 401 || typeOf(e) === "other-session") {
+      e.over = true;
+      await settled();
+      await belongs();
+      if (r.status === 401) signedOut(told(e) + " " + typedKept);
+    }
+    throw e;
+  }
   return answer;
 }
 
@@ -72,7 +78,7 @@ export const typeOf = (e) => e.problem?.type?.split("/").pop() ?? "";
 
 // --- moving between pages
 
-let going = 0;
+let going = 0, moving = 0;
 const leaving = new Set();
 const begun = new Map(); // a page's module and what it does at each showing
 
@@ -85,17 +91,18 @@ export function page(name, show) {
   if ($("main").dataset.script === name) {
     show($("main"));
     root.dataset.ready = name;
+    putBack();
   }
 }
 
 // go shows another page without loading the frame again.
 export async function go(url, { replace = false, keep = false, fetched } = {}) {
   const turn = ++going;
-  if (!keep) moving = turn;
+  if (!keep) moving++;
   root.setAttribute("aria-busy", "true");
   try {
     const r = fetched ?? (await fetch(url, { headers: { "Countersign-Fragment": "1" }, credentials: "same-origin" }));
-    if (r.status === 401) return signedOut();
+    if (r.status === 401) return signedOut("You are signed out, or your session is over. " + typedKept);
     const text = await r.text();
     if (turn !== going) return;
     if (!r.headers.get("Content-Type")?.startsWith("text/html")) return location.assign(url);
@@ -104,35 +111,28 @@ export async function go(url, { replace = false, keep = false, fetched } = {}) {
     if (!keep) history[replace ? "replaceState" : "pushState"]({}, "", url);
     mark();
   } catch (e) {
+    // The scripts of a newer desk lie elsewhere: the page is loaded whole.
+    if (e.module) return location.assign(url);
     toast(told(e));
   } finally {
+    if (!keep) moving--;
     if (turn === going) root.removeAttribute("aria-busy");
     if (moving === turn) moving = 0;
     again();
   }
 }
 
-// fresh reads this page again and puts it in the place of what is shown. While somebody does
-// something, or is on the way to another page, it waits: it must not bring them back.
-export function fresh() {
-  if (busy || moving) stale = $("main");
-  else return go(location.pathname + location.search, { keep: true });
-}
-let moving = 0; // the turn on the way to another page
-let stale; // the content that is to be read again
-function again() {
-  if (!stale || busy || moving) return;
-  const shown = stale === $("main");
-  stale = undefined;
-  if (shown) fresh();
-}
+// fresh reads this page again and puts it in the place of what is shown. News of a page that is
+// being left do not stop the next one.
+export const fresh = () => (moving ? undefined : go(location.pathname + location.search, { keep: true }));
 
 async function show(text, title, script) {
   for (const f of leaving) f();
   leaving.clear();
+  beforeOut.clear();
   stopWatching();
   delete root.dataset.ready;
-  if (script) await import("./" + script + ".js");
+  if (script) await import("./" + script + ".js").catch((e) => Promise.reject(Object.assign(e, { module: true })));
   const box = document.createElement("template");
   box.innerHTML = fragments.createHTML(text);
   const put = () => {
@@ -145,6 +145,7 @@ async function show(text, title, script) {
   put();
   if (script) begun.get(script)?.($("main"));
   root.dataset.ready = script ?? "shell";
+  putBack();
 }
 
 // put shows a part of a page that the desk sent.
@@ -255,7 +256,7 @@ function named(e) {
 
 addEventListener("keydown", (e) => {
   if (e.isComposing || e.keyCode === 229 || e.repeat || e.defaultPrevented || !signedIn()) return;
-  if (document.querySelector("dialog[open]")) return;
+  if (locked || document.querySelector("dialog[open]")) return;
   let k = named(e);
   if (!k) return;
   const special = k.startsWith("Control+");
@@ -370,10 +371,36 @@ export function watch(what, changed) {
 function listen() {
   if (!watched || stream) return;
   // What changed after the desk read what this page shows is told as well.
-  stream = new EventSource("/live?" + watched + "&after=" + encodeURIComponent($("main").dataset.moment ?? ""));
+  const mine = (stream = new EventSource("/live?" + watched + "&after=" + encodeURIComponent($("main").dataset.moment ?? "")));
   stream.addEventListener("change", (e) => heard?.(JSON.parse(e.data)));
   stream.addEventListener("again", () => heard?.({ sort: "again" }));
-  stream.addEventListener("over", () => signedOut("Your session has ended. What you typed is kept at the desk."));
+  stream.addEventListener("over", () => again(mine));
+  // A browser comes back by itself after a broken connection, and not after a refusal.
+  stream.addEventListener("error", () => mine.readyState === EventSource.CLOSED && again(mine));
+}
+
+// again opens a stream anew that the desk has ended, unless the session is over: a session that was
+// renewed meanwhile, in this tab or another one, goes on.
+async function again(broken) {
+  if (broken !== stream) return;
+  broken.close();
+  await settled();
+  try {
+    const r = await fetch("/session", { credentials: "same-origin" });
+    if (!r.ok) throw new Error("not now");
+    if (!(await r.json()).token) {
+      await belongs();
+      return signedOut("Your session has ended. " + typedKept);
+    }
+  } catch (e) {
+    if (!e.over) setTimeout(() => again(broken), 2000);
+    return;
+  }
+  if (broken !== stream) return;
+  stream = undefined;
+  if (document.hidden) return;
+  listen();
+  heard?.({ sort: "again" });
 }
 export function stopWatching() {
   stream?.close();
@@ -383,7 +410,11 @@ document.addEventListener("visibilitychange", () => {
   if (document.hidden) {
     stream?.close();
     stream = undefined;
-  } else if (watched) {
+    return;
+  }
+  clockwork();
+  if (signedIn()) belongs().catch(() => {});
+  if (watched) {
     listen();
     heard?.({ sort: "again" });
   }
@@ -393,93 +424,171 @@ document.addEventListener("visibilitychange", () => {
 
 const tabs = new BroadcastChannel("countersign");
 tabs.onmessage = ({ data }) => {
-  if (data.out) signedOut();
-  if (data.from === root.dataset.session && data.token) Object.assign(root.dataset, { session: data.token, expires: data.expires });
-  if (data.worker && root.dataset.worker && data.worker !== root.dataset.worker) signedOut();
+  if (!signedIn()) return;
+  if (data.out) signedOut("You have signed out.");
+  if (data.from === root.dataset.session && data.token) goesOn(data);
+  if (data.worker) belongs().catch(() => {});
   if (data.active) active = Math.max(active, data.active);
+  if (data.unlocked && data.unlocked === root.dataset.worker) unlock();
 };
 if (signedIn()) tabs.postMessage({ worker: root.dataset.worker });
 
-// beforeOut are the things to keep before a page goes because its session is over.
+// beforeOut are the things to keep before a page goes because its person goes.
 const beforeOut = new Set();
 export const onOut = (f) => beforeOut.add(f);
 
-function signedOut(why) {
-  for (const f of beforeOut) f();
+// belongs makes sure that this page is of the session that the browser has now. Otherwise the page
+// goes: it is loaded again for the same person, and nothing of it stays for another one.
+async function belongs() {
+  const s = await kept();
+  if (s?.token === root.dataset.session) return;
+  const of = root.dataset.worker;
+  if (s?.worker === of && sessionStorage.getItem("again") !== s.token) {
+    sessionStorage.setItem("again", s.token);
+    keepTyped();
+    location.reload();
+  } else if (s && s.worker !== of) signedOut("The page that was here was opened by " + of + ". Now " + s.worker + " is signed in with this browser.", false);
+  else signedOut("This browser has no session any more. " + typedKept);
+  throw Object.assign(new Error("This page belongs to a session that has ended here. Nothing was changed."), { over: true });
+}
+
+let gone = false;
+function signedOut(why, keeps = true) {
+  if (gone) return;
+  gone = true;
+  if (keeps) keepTyped();
   if (why) sessionStorage.setItem("why", why);
+  stopWatching();
   document.body.replaceChildren();
+  document.title = "Countersign";
   location.replace("/signin?to=" + encodeURIComponent(location.pathname + location.search));
 }
 
+// What stands in the fields of a page whose session is over stays in this tab, for the same person at
+// the same page.
+const typedKept = "What you typed is kept.";
+const fields = () => [...document.querySelectorAll("main :is(input, textarea, select)[name]")].filter((f) => !f.closest("dialog") && !["hidden", "password", "file"].includes(f.type));
+const checks = (f) => f.type === "radio" || f.type === "checkbox";
+function keepTyped() {
+  if (gone && !document.querySelector("main")) return;
+  const all = fields().map((f) => [f.name, f.value, checks(f) ? f.checked : f.value !== f.defaultValue]);
+  if (all.some((f) => f[2])) sessionStorage.setItem("typed", JSON.stringify({ worker: root.dataset.worker, at: location.pathname, all }));
+}
+function putBack() {
+  if (!signedIn()) return;
+  const typed = JSON.parse(sessionStorage.getItem("typed") ?? "null");
+  if (!typed) return;
+  if (typed.worker !== root.dataset.worker) return sessionStorage.removeItem("typed");
+  const now = fields();
+  if (typed.at !== location.pathname || !now.length) return;
+  sessionStorage.removeItem("typed");
+  for (const [name, value, set] of typed.all) {
+    const f = now.find((f) => f.name === name && (f.type !== "radio" && f.type !== "checkbox" || f.value === value));
+    if (!f || (checks(f) ? f.checked === set : !set || f.value === value)) continue;
+    if (!checks(f)) f.value = value;
+    else if (f.type === "radio" && !set) continue;
+    else f.checked = set;
+    f.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+}
+
 $("sign-out")?.addEventListener("click", async () => {
+  await Promise.allSettled([...beforeOut].map((f) => f()));
   try {
     await api("POST", "/signout", {});
   } catch (e) {
-    if (!e.over && e.status !== 401) return toast(told(e));
+    if (!e.over) return toast(told(e));
   }
   await forget();
   tabs.postMessage({ out: true });
-  document.body.replaceChildren();
-  location.replace("/signin");
+  signedOut("", false);
 });
 
-let active = Date.now();
-let told1;
+// When somebody was active last, in any tab. It outlives a page, so that loading a locked page again
+// does not open it; 0 is locked.
+let active = Number(localStorage.getItem("active") ?? Date.now());
+let locked = false;
 const touched = () => {
-  if (Date.now() - active > 5000) tabs.postMessage({ active: Date.now() });
-  active = Date.now();
+  if (locked || !signedIn() || idle()) return;
+  const now = Date.now();
+  if (now - active > 5000) {
+    tabs.postMessage({ active: now });
+    localStorage.setItem("active", now);
+  }
+  active = now;
 };
+const idle = () => Date.now() - active > Number(root.dataset.idle) * 1000;
 for (const e of ["keydown", "pointerdown", "wheel", "touchstart"]) addEventListener(e, touched, { passive: true, capture: true });
 
 export const playing = () => [...document.querySelectorAll("video, audio")].some((m) => !m.paused && !m.ended);
 
-setInterval(() => {
-  if (!signedIn()) return;
+// clockwork looks what time has brought: the lock, the end of the session.
+export function clockwork() {
+  if (!signedIn() || gone) return;
   if (playing()) touched();
-  if (Date.now() - active > Number(root.dataset.idle) * 1000) lock();
+  if (idle()) lock();
   const left = micro(root.dataset.expires) - deskNow();
-  if (left < 0) signedOut("Your session is over. Sign in again; what you typed is kept at the desk.");
-  else if (left < 30 * 60e6 && told1 !== root.dataset.session) {
-    told1 = root.dataset.session;
-    toast("Your session ends in " + span(left / 1e6) + ".", { name: "Go on with one touch", run: renew, for: 30 * 60e3 });
-  }
-}, 1000);
+  $("ending").hidden = left > 30 * 60e6;
+  $("ending-in").textContent = span(left / 1e6);
+  if (left < 0) signedOut("Your session is over. Sign in again. " + typedKept);
+}
+setInterval(clockwork, 1000);
+$("ending-renew")?.addEventListener("click", renew);
 
 // renew has the person's key certify a new session. The claims stay.
 export async function renew() {
   try {
     const old = await mine();
+    if (!old.credential && !old.own) return toast("Your key is a file: sign in again with countersign login --browser. What you typed is kept.");
     const b = await begin(old.worker);
     const chosen = b.keys.find((k) => k.key === old.key) ?? b.keys[0];
-    const s = await certify(b, old.own ? { key: old.key, credential: "", own: old.own } : chosen, old.own ? (c) => bySession({ pair: old.own }, c) : async (c) => (await byPasskey(c, [chosen.credential], b.site)).signature, old);
-    tabs.postMessage({ from: old.token, token: s.token, expires: s.expires });
-    Object.assign(root.dataset, { session: s.token, expires: s.expires });
+    const s = await certify(b, old.own ? { key: old.key, credential: "", own: old.own } : chosen, old.own ? (c) => bySession({ pair: old.own }, c) : async (c) => (await byPasskey(c, [chosen.credential], b.site)).signature);
+    const now = { from: old.token, token: s.token, expires: s.expires };
+    tabs.postMessage(now);
+    goesOn(now);
     toast("Your session goes on until " + new Date(Date.parse(s.expires)).toLocaleTimeString() + ".");
   } catch (e) {
-    toast(told(e));
+    if (!e.over) toast(told(e));
   }
+}
+function goesOn({ token, expires }) {
+  Object.assign(root.dataset, { session: token, expires });
+  clockwork();
 }
 
 export function lock() {
-  if ($("lock").open) return;
+  if (locked) return;
+  locked = true;
+  active = 0;
+  localStorage.setItem("active", 0);
   for (const f of beforeOut) f();
-  document.querySelector("dialog[open]")?.close();
   document.body.classList.add("locked");
   $("lock").showModal();
 }
+function unlock() {
+  locked = false;
+  active = Date.now();
+  localStorage.setItem("active", active);
+  document.body.classList.remove("locked");
+  if ($("lock").open) $("lock").close();
+  $("lock-error").textContent = "";
+}
 $("lock")?.addEventListener("cancel", (e) => e.preventDefault());
+// Browsers close a dialog at the second Escape, whatever a page says.
+$("lock")?.addEventListener("close", () => locked && $("lock").showModal());
 $("lock-open")?.addEventListener("click", async () => {
   try {
     const s = await mine();
+    // Without a passkey the person signs in again.
+    if (!s.credential && !s.own) return signedOut("This page was locked. Sign in again. " + typedKept);
     if (s.credential) await byPasskey(crypto.getRandomValues(new Uint8Array(32)), [s.credential], s.site);
-    touched();
-    document.body.classList.remove("locked");
-    $("lock").close();
+    unlock();
+    tabs.postMessage({ unlocked: root.dataset.worker });
   } catch (e) {
-    if (e.over) return signedOut();
-    $("lock-error").textContent = told(e);
+    if (!e.over) $("lock-error").textContent = told(e);
   }
 });
 
+clockwork();
 dress();
 if (!$("main").dataset.script) root.dataset.ready = "shell";

@@ -9,6 +9,10 @@ const error = document.getElementById("signin-error");
 let begun;
 
 worker.value = localStorage.getItem("worker") ?? "";
+const why = document.getElementById("signin-why");
+why.textContent = sessionStorage.getItem("why") ?? "";
+why.hidden = !why.textContent;
+sessionStorage.removeItem("why");
 
 worker.addEventListener("input", () => {
   begun = undefined;

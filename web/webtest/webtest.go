@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"sync"
 	"testing"
 
 	"countersign.dev/actions"
@@ -31,11 +32,14 @@ import (
 type Desk struct {
 	*desktest.Town
 	URL string // http://localhost:PORT
-	// Handler answers each request; a test may put something before it.
+	// Handler answers each request; a test may put something before it, while no browser asks
+	// (see Serve).
 	Handler http.Handler
 	Pages   *web.Server
 
 	t        testing.TB
+	server   *httptest.Server
+	mu       sync.Mutex // for Handler
 	passkeys map[workforce.WorkerID]testenv.Passkey
 }
 
@@ -56,24 +60,44 @@ func Open(t testing.TB, o desktest.Options) *Desk {
 	}
 	d.Town = desktest.NewTown(t, o)
 	d.OpenOffice()
-	rest, err := api.New(api.Config{Desk: d.Town.Desk, Version: "test", Now: d.Clock().Now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	pages, err := web.New(web.Config{Desk: d.Town.Desk, Now: d.Clock().Now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.Pages = pages
-	d.Handler = httpd.New(httpd.Config{Desk: d.Town.Desk, API: rest, Web: pages, Now: d.Clock().Now,
-		Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))})
-	server := &httptest.Server{Listener: l, Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { d.Handler.ServeHTTP(w, r) })}}
-	server.Start()
+	d.Restart()
+	d.server = &httptest.Server{Listener: l, Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { d.handler().ServeHTTP(w, r) })}}
+	d.server.Start()
 	t.Cleanup(func() {
-		server.CloseClientConnections()
-		server.Close()
+		d.HangUp()
+		d.server.Close()
 	})
 	return d
+}
+
+func (d *Desk) handler() http.Handler {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.Handler
+}
+
+// Serve has another handler answer from now on.
+func (d *Desk) Serve(h http.Handler) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.Handler = h
+}
+
+// HangUp breaks all connections of browsers.
+func (d *Desk) HangUp() { d.server.CloseClientConnections() }
+
+// Restart makes the pages and all that answers anew, on the desk as it is open now.
+func (d *Desk) Restart() {
+	d.t.Helper()
+	rest, err := api.New(api.Config{Desk: d.Town.Desk, Version: "test", Now: d.Clock().Now})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if d.Pages, err = web.New(web.Config{Desk: d.Town.Desk, Now: d.Clock().Now}); err != nil {
+		d.t.Fatal(err)
+	}
+	d.Serve(httpd.New(httpd.Config{Desk: d.Town.Desk, API: rest, Web: d.Pages, Now: d.Clock().Now,
+		Logger: slog.New(slog.NewTextHandler(d.t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))}))
 }
 
 // Passkeys gives people passkeys of their own, which the officers enrol.
