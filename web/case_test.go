@@ -209,7 +209,11 @@ func TestHandovers(t *testing.T) {
 	}{
 		{"s", func() {}, cases.Waiting},
 		{"h", func() { tab.Type("#deed-text", "It will be edited.") }, cases.Snoozed},
-		{"w", func() { testenv.Eval[bool](tab, "(document.querySelector('#deed-more input').value = '', true)"); tab.Type("#deed-more input", "pt"); tab.Type("#deed-text", "What does it say?") }, cases.Asked},
+		{"w", func() {
+			testenv.Eval[bool](tab, "(document.querySelector('#deed-more input').value = '', true)")
+			tab.Type("#deed-more input", "pt")
+			tab.Type("#deed-text", "What does it say?")
+		}, cases.Asked},
 	} {
 		subject := []string{"acct/2", "acct/3", "acct/4"}[i]
 		got := d.Flag(deed.key, subject, "MisleadingSpam", "acct/1")
