@@ -11,7 +11,7 @@ import (
 func TestScriptIsSmall(t *testing.T) {
 	const most = 40 << 10
 	total := 0
-	s, err := New(Config{})
+	s, err := New(Config{Demo: struct{ Demo }{}}) // with the demo's
 	if err != nil {
 		t.Fatal(err)
 	}

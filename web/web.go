@@ -82,7 +82,7 @@ func New(c Config) (*Server, error) {
 	small := minify.New() // the script is written to be read; browsers need neither comments nor names
 	small.AddFunc("text/javascript", js.Minify)
 	if err := fs.WalkDir(static, "static", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || strings.Contains(name, ".test.") {
+		if err != nil || d.IsDir() || strings.Contains(name, ".test.") || c.Demo == nil && ofDemo[path.Base(name)] {
 			return err
 		}
 		b, err := static.ReadFile(name)
@@ -114,6 +114,9 @@ func New(c Config) (*Server, error) {
 	s.routes()
 	return s, nil
 }
+
+// ofDemo are the files that only a demo has.
+var ofDemo = map[string]bool{"tour.js": true, "tour.css": true, "audit.js": true, "verify.js": true}
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
