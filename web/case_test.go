@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"countersign.dev/actions"
 	"countersign.dev/cases"
@@ -397,4 +398,30 @@ func TestOwnKey(t *testing.T) {
 	onCase(tab, grave.Case.ID)
 	tab.Press("a")
 	tab.WaitText("#toast", "a second person judges it")
+}
+
+// TestLeaseOver: a claim that is over is not taken again by looking at its case; its last holder takes
+// it by a press, with what was typed.
+func TestLeaseOver(t *testing.T) {
+	d := webtest.Open(t, desktest.Options{})
+	d.Passkeys("ann")
+	got := d.Flag("1", "post/1", "MisleadingSpam", "acct/4")
+	d.Evidenced(got.Case.ID)
+	tab := d.SignIn("ann")
+	tab.Press("Enter")
+	onCase(tab, got.Case.ID)
+	tab.Type("#reasons", "Half a thought")
+	tab.WaitText("#kept", "kept")
+	d.Clock().Advance(11 * time.Minute)
+	tab.Reload()
+	onCase(tab, got.Case.ID)
+	if n := tab.Count("#verdict"); n != 0 {
+		t.Error("looking at a case took it again")
+	}
+	tab.Click("#take")
+	tab.Wait("#verdict")
+	onCase(tab, got.Case.ID)
+	if text := testenv.Eval[string](tab, "document.querySelector('#reasons').value"); text != "Half a thought" {
+		t.Errorf("the form holds %q", text)
+	}
 }
