@@ -27,6 +27,8 @@ import (
 	"time"
 
 	"github.com/a-h/templ"
+	"github.com/tdewolff/minify/v2"
+	"github.com/tdewolff/minify/v2/js"
 
 	"countersign.dev/canonical"
 	"countersign.dev/desk"
@@ -77,6 +79,8 @@ func New(c Config) (*Server, error) {
 	}
 	s := &Server{config: c, desk: c.Desk, mux: http.NewServeMux(), files: map[string]file{}}
 	sum := sha256.New()
+	small := minify.New() // the script is written to be read; browsers need neither comments nor names
+	small.AddFunc("text/javascript", js.Minify)
 	if err := fs.WalkDir(static, "static", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || strings.Contains(name, ".test.") {
 			return err
@@ -87,6 +91,11 @@ func New(c Config) (*Server, error) {
 		}
 		fmt.Fprintf(sum, "%s %d\n", name, len(b))
 		sum.Write(b)
+		if path.Ext(name) == ".js" {
+			if b, err = small.Bytes("text/javascript", b); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+		}
 		f := file{media: mime.TypeByExtension(path.Ext(name)), plain: b}
 		f.zipped, err = zip(b, gzip.BestCompression)
 		s.files[strings.TrimPrefix(name, "static/")] = f
