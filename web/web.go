@@ -140,6 +140,10 @@ func (s *Server) routes() {
 	s.get("/{$}", s.open(s.front))
 	s.get("/signin", s.open(s.signInPage))
 	s.mux.HandleFunc("POST /signin/begin", s.answer(s.begin))
+	s.mux.HandleFunc("POST /signin/pair", s.answer(s.pair))
+	s.mux.HandleFunc("POST /signin/pairing", s.answer(s.waitingPair))
+	s.mux.HandleFunc("POST /signin/certify", s.answer(s.certifyPair))
+	s.mux.HandleFunc("POST /signin/paired", s.answer(s.takePair))
 	s.mux.HandleFunc("POST /signin", s.answer(s.signIn))
 	s.mux.HandleFunc("POST /signout", s.answer(s.signOut))
 	s.get("/session", func(w http.ResponseWriter, r *http.Request) {
