@@ -18,7 +18,7 @@ func TestScriptIsSmall(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		small, err := zip(b, 9)
+		small, err := zip(bare(b), 9)
 		if err != nil {
 			return err
 		}

@@ -23,6 +23,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"regexp"
 	"strings"
 	"time"
 
@@ -84,6 +85,9 @@ func New(c Config) (*Server, error) {
 		b, err := static.ReadFile(name)
 		if err != nil {
 			return err
+		}
+		if path.Ext(name) == ".js" {
+			b = bare(b)
 		}
 		fmt.Fprintf(sum, "%s %d\n", name, len(b))
 		sum.Write(b)
@@ -366,3 +370,9 @@ func (s *Server) front(w http.ResponseWriter, r *http.Request) (view, error) {
 func (r reader) of() desk.Caller { return r.Caller }
 
 func worker(id string) workforce.WorkerID { return workforce.WorkerID(id) }
+
+// comments are the lines of a script that hold nothing but a comment.
+var comments = regexp.MustCompile(`(?m)^[ \t]*//.*$`)
+
+// bare is a script as browsers get it: without its comments, line for line.
+func bare(script []byte) []byte { return comments.ReplaceAll(script, nil) }
