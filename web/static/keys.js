@@ -25,7 +25,7 @@ async function stored(mode, use) {
       const tx = db.transaction("session", mode);
       const ask = use(tx.objectStore("session"));
       tx.oncomplete = () => done(ask.result);
-      tx.onabort = tx.onerror = () => fail(tx.error);
+      tx.onabort = tx.onerror = () => fail(tx.error ?? new Error("The browser has cleared what it kept of this desk. Sign in again."));
     });
   } finally {
     db.close();

@@ -5,7 +5,8 @@ import { micro } from "./canonical.js";
 
 const root = document.documentElement;
 const $ = (id) => document.getElementById(id);
-const signedIn = () => !!root.dataset.session;
+// The page of the sign-in is nobody's, also while the browser has a session.
+const signedIn = () => !!root.dataset.session && !$("signin");
 setClock(root.dataset.now);
 
 // The one place where text becomes markup: what the desk's own pages sent.
