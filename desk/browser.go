@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"strings"
+	"sync"
 	"time"
 
 	"countersign.dev/actions"
@@ -244,8 +245,34 @@ func (d *Desk) Proves(b Browser, p actions.BrowserProof, signature []byte) error
 	case at.Before(now.Add(-proofLife)) || at.After(now.Add(proofLife)):
 		return fault.New(fault.Forbidden, "bad-proof", "The page signed this at %s, and the desk's clock says %s. Load the page again.", canonical.At(at), canonical.At(now))
 	}
-	if proof.VerifySession(b.Session.SessionKey, p.Challenge(), actions.Signature{Signature: signature}) != nil {
+	challenge := p.Challenge()
+	if proof.VerifySession(b.Session.SessionKey, challenge, actions.Signature{Signature: signature}) != nil {
 		return fault.New(fault.Forbidden, "bad-proof", "This was not signed with the key of your session, which never leaves the browser that you signed in with. Nothing was changed. Sign in again.")
 	}
+	if !d.proofs.take(challenge, now) {
+		return fault.New(fault.Forbidden, "bad-proof", "This has arrived before: what a page signs is good once. Look whether it was done.")
+	}
 	return nil
+}
+
+// proofs remembers the proofs of pages that a node has taken, as long as their times would pass.
+type proofs struct {
+	mu          sync.Mutex
+	since       time.Time // when fresh was begun
+	fresh, past map[[32]byte]bool
+}
+
+// take reports whether a proof has not been taken before, and remembers it.
+func (p *proofs) take(challenge [32]byte, now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	// A proof passes for twice proofLife at most, as its time may lie ahead.
+	if age := now.Sub(p.since); p.fresh == nil || age > 2*proofLife {
+		p.past, p.fresh, p.since = p.fresh, map[[32]byte]bool{}, now
+	}
+	if p.fresh[challenge] || p.past[challenge] {
+		return false
+	}
+	p.fresh[challenge] = true
+	return true
 }

@@ -73,6 +73,7 @@ type Desk struct {
 	tokens        tokens
 	programTokens programTokens
 	browserKey    []byte
+	proofs        proofs
 }
 
 // Unexported names for the rooms, so that Desk shows their methods but not the rooms.

@@ -3,9 +3,9 @@ package web
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
-	"countersign.dev/actions"
 	"countersign.dev/cases"
 	"countersign.dev/desk/acts"
 	"countersign.dev/desk/casework"
@@ -18,7 +18,7 @@ type findPage struct {
 	Query    string
 	Subject  platform.Subject
 	Cases    []cases.Case
-	Requests []actions.Request
+	Requests []acts.Sight
 	Why      string // nothing can be looked for
 }
 
@@ -49,9 +49,12 @@ func (s *Server) find(ctx context.Context, r *http.Request, by reader) (view, er
 	if p.Cases, _, err = s.desk.Cases(ctx, by.of(), casework.Filter{Subject: platform.Subject{Platform: subject.Platform, ID: subject.ID}.String(), Limit: 50}); err != nil {
 		return view{}, err
 	}
-	if p.Requests, _, err = s.desk.Requests(ctx, by.of(), acts.Filter{Platform: subject.Platform, Subject: subject.ID, Limit: 50}); err != nil {
+	all, _, err := s.desk.RequestsFor(ctx, by.of(), acts.Filter{Platform: subject.Platform, Subject: subject.ID, Limit: 50})
+	if err != nil {
 		return view{}, err
 	}
+	// Whoever does not read a request whole does not read what it is about either.
+	p.Requests = slices.DeleteFunc(all, func(r acts.Sight) bool { return !r.Whole })
 	v.Body = found(p)
 	return v, nil
 }

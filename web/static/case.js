@@ -1,7 +1,8 @@
 // The page of a case: judging it by keyboard. What is judged is what the page shows.
-import { checkDecision, bySessionOnly, deed, expected, order, usualFor } from "./decision.js";
+import { checkDecision, checkRead, checkTaken, bySessionOnly, deed, expected, order, usualFor } from "./decision.js";
 import { deskNow } from "./keys.js";
-import { bySessionKey, byOwnKey, checkStatement, refuse, signed } from "./sign.js";
+import { readable } from "./seen.js";
+import { bySessionKey, byOwnKey, refuse, signed } from "./sign.js";
 import { canonical, micro, time } from "./canonical.js";
 import { api, during, fresh, go, keysOf, mine, onLeave, onOut, page, playing, preferred, put, told, toast, typeOf, watch } from "./shell.js";
 
@@ -241,6 +242,16 @@ page("case", (main) => {
     }
   }
 
+  // read is what stands on the page for the person to read; see checkRead.
+  function read(rule) {
+    const option = (b) => $("[data-words]", b.closest(".option"));
+    return {
+      title: readable($("h1", main)), subject: readable($("#subject-is", main)),
+      rule: rule && { title: readable($("[data-title]", $("input[name=rule]:checked", form).closest("label"))), text: readable($(".rule-text:not([hidden]) [data-text]", form)) },
+      measures: rule ? boxes.filter((b) => b.checked).map((b) => ({ kind: b.dataset.kind, value: b.dataset.value, subject: b.dataset.subject, words: readable(option(b)) })) : [],
+    };
+  }
+
   async function decide(verdict) {
     await during(async () => {
       $("#verdict-error", form).textContent = "";
@@ -253,6 +264,7 @@ page("case", (main) => {
       ready = undefined;
       try {
         const { d, who } = had ?? (await drafted(j, await mine()));
+        checkRead(shown, rule, read(rule));
         await checkDecision(d, want, who);
         if (!who.session) toast(d.measures.length ? "Your own key signs this: touch it for each signature." : "Your own key signs this: touch it.");
         const body = { decision: { ...d.decision, signed: await signed(d.decision.signed.statement, who) }, measures: [] };
@@ -455,7 +467,7 @@ page("case", (main) => {
 // handIn sends a signed decision while the next case is shown. If the desk refuses it, the person is
 // led back to the case, where all that was typed stands.
 function handIn(id, body) {
-  const sent = { case: id, until: Date.now() + 15000 };
+  const sent = { case: id, until: Date.now() + 15000, requests: body.measures.map((m) => m.signed.statement.request), measures: body.measures };
   last = sent;
   sent.made = api("POST", "cases/" + id + "/decisions", body);
   sent.made.then(
@@ -497,7 +509,7 @@ function countdown() {
   counting = setInterval(show, 500);
 }
 
-// takeBack takes back a decision {id, case, until}, or the last one of this tab.
+// takeBack takes back a decision {id, case, until, requests}, or the last one of this tab.
 export async function takeBack(decision) {
   const sent = decision?.id ? { ...decision, made: Promise.resolve(decision) } : last;
   if (!sent || Date.now() > sent.until) return toast("There is no decision of yours to take back.");
@@ -509,7 +521,7 @@ export async function takeBack(decision) {
       return; // handIn says why
     }
     try {
-      const back = await withdrawn(taken, sent.until);
+      const back = await withdrawn({ id: taken.id, requests: sent.requests, measures: sent.measures }, sent.until);
       last = undefined;
       clearInterval(counting);
       $("#takeback")?.remove();
@@ -524,22 +536,16 @@ export async function takeBack(decision) {
 // withdrawn signs all that takes a decision back. While a measure is on its way to the platform
 // nothing can be taken back yet: it is tried again until the time is over.
 async function withdrawn(taken, until) {
-  const ofMine = (request) => request && (!taken.requests || taken.requests.some((r) => r.id === request));
   for (;;) {
     try {
       const s = await mine();
       const who = bySessionKey(s);
       const d = await api("POST", "decisions/" + taken.id + "/drafts", { key: s.key, session: s.digest });
-      if (d.deed.what !== "decision.withdraw" || d.deed.of !== taken.id) refuse("it is about something else");
+      await checkTaken(d, taken, who);
       const text = order({});
       const body = { deed: await deed(d.deed, text, who, s), text, undos: [], withdrawals: {} };
-      for (const u of d.undos) {
-        if (u.action.direction !== "relieving" || !ofMine(u.action.reverses)) refuse("it lifts something else than your measures");
-        await checkStatement(u.action, u.statement, { request: u.statement.request, verdict: "reverse", who, most: 24 * 3600 });
-      }
       for (const u of d.undos) body.undos.push({ action: u.action, signed: await signed(u.statement, who) });
       for (const [request, version] of Object.entries(d.withdraw ?? {})) {
-        if (!ofMine(request)) refuse("it withdraws another request");
         body.withdrawals[request] = { version, deed: await deed({ what: "request.withdraw", of: request, version }, "", who, s) };
       }
       return await api("POST", "decisions/" + taken.id + "/withdrawal", body);

@@ -4,6 +4,7 @@ import { parts, veils } from "./case.js";
 import { checkShown, checkVerdict, canonical, digest, typedRight } from "./verdict.js";
 import { micro } from "./canonical.js";
 import { deskNow } from "./keys.js";
+import { facts, readable } from "./seen.js";
 import { byOwnKey, signed } from "./sign.js";
 import { api, during, fresh, go, keysOf, mine, page, told, watch } from "./shell.js";
 
@@ -22,6 +23,8 @@ page("countersign", (main) => {
   // What the page holds is read once: nothing that changes the page later changes what is compared.
   const frozen = canonical(shown);
   $("#canonical", main).textContent = canonical(shown.action);
+  // A change of the desk has no sentence that is compared: its exact text stands open.
+  if (shown.action.subject.platform === "desk") $("#text", main).open = true;
   digest(shown.action).then((d) => ($("#digest", main).textContent = d));
 
   const step = (by) => {
@@ -99,7 +102,7 @@ page("countersign", (main) => {
     const says = want === "countersign" ? "countersign" : "decline";
     const now = JSON.parse(frozen);
     if (decodeURIComponent(location.pathname.split("/")[2]) !== now.request) throw new Error("This page is about another request than its address. Nothing was signed. Load it again.");
-    checkShown(now.action, now.statement, $("#sentence", main).textContent.trim().replace(/\s+/g, " "), Object.fromEntries(all("[data-fact]", main).map((f) => [f.dataset.fact, f.textContent])));
+    checkShown(now.action, now.statement, readable($("#sentence", main)), facts(main));
     const who = byOwnKey(await mine());
     const draft = await api("POST", "requests/" + id + "/drafts", { verdict: says, key: who.key });
     await checkVerdict(draft, now, says, who);

@@ -73,8 +73,7 @@ async function checkMeasure(m, c, name, want, who) {
   if (canonical(a.command.subject) !== canonical(a.subject)) refuse("the command of a measure is about another subject");
   if (a.command.mark && a.command.mark !== "CSGN-" + m.statement.request) refuse("a measure would leave another mark");
   if (a.subject.platform !== want.shown.subject.platform) refuse("a measure is on another platform");
-  if (m.statement.decision !== name) refuse("the statement of a measure is about another decision");
-  await checkStatement(a, m.statement, { request: m.statement.request, verdict: "request", who, most: 24 * 3600 + (m.ruling.need?.wait ?? 0) });
+  await checkStatement(a, m.statement, { request: m.statement.request, verdict: "request", who, most: 24 * 3600 + (m.ruling.need?.wait ?? 0), decision: name });
 }
 
 // checkWanted compares the measures with those that the person asked for, or with the usual ones.
@@ -89,10 +88,54 @@ function checkWanted(d, want) {
   if (asked.length !== d.measures.length) refuse("its measures are not those that you asked for");
   asked.forEach((m, i) => {
     const a = d.measures[i].action;
-    const on = m.subject ? m.subject.split(":").slice(1).join(":") : x.of === "content" && m.kind.startsWith("account.") ? x.owner : x.subject.id;
+    if (m.subject && (x.of !== "content" || !x.owner || m.subject !== x.subject.platform + ":" + x.owner)) refuse("a measure is on somebody whom the case is not about");
+    const on = m.subject ? x.owner : x.of === "content" && m.kind.startsWith("account.") ? x.owner : x.subject.id;
     if (a.kind !== m.kind || a.command.layer !== layerOf(m.kind, m.value ?? "") || a.subject.id !== on) refuse("its measures are not those that you asked for");
     if (!a.until !== !m.until || (m.until && Math.abs(micro(a.until) - micro(m.until)) > 300e6)) refuse("a measure ends at another time");
   });
+}
+
+// words are what the page of a case says of each measure, as its options have it; % is on whom.
+const words = {
+  "content.remove": "Take down %: nobody sees it", "content.limit": "Limit %: not in timelines, search or suggestions", "content.label": "Label %",
+  "account.takedown": "Take down %: nobody sees it, and its holder is locked out", "account.suspend": "Suspend % until a day that you name",
+  "account.limit": "Limit %: not in timelines, search or suggestions", "account.label": "Label %", "account.warn": "Warn the holder of %: a message",
+};
+
+// wordsOf is what the page says of a measure {kind, value, subject}.
+export const wordsOf = (m) =>
+  words[m.kind]?.replace("%", m.kind.startsWith("content.") ? "this post" : m.subject ? "its owner's account" : "this account") + (m.value ? ": " + m.value : "");
+
+// checkRead compares what a page shows of a case, of the chosen rule and of the chosen measures with
+// the data that is signed: page is {title, subject, rule: {title, text}, measures: [{kind, value,
+// subject, words}]}.
+export function checkRead(shown, rule, page) {
+  if (page.title !== shown.case) refuse("the page shows the case " + page.title);
+  const on = shown.subject.platform + ":" + shown.subject.id;
+  if (page.subject !== on) refuse("the page shows " + page.subject + ", and what you would sign is about " + on);
+  if (rule && (!Object.values(rule.title).includes(page.rule.title) || !Object.values(rule.text).includes(page.rule.text))) refuse("the page shows another rule than you would sign");
+  for (const m of page.measures) if (m.words !== wordsOf(m)) refuse("the page says “" + m.words + "”, and what you would sign says “" + wordsOf(m) + "”");
+}
+
+// lifts are the kinds that lift measures of a decision.
+const lifts = /^(account\.(restore|unlimit|unlabel)|content\.(restore|unlimit|unlabel))$/;
+
+// checkTaken compares the draft of what takes a decision back with the decision: taken is {id,
+// requests, measures (as they were handed in; undefined where this tab did not)}.
+export async function checkTaken(d, taken, who) {
+  if (d.deed.what !== "decision.withdraw" || d.deed.of !== taken.id) refuse("it is about something else");
+  const left = new Set(taken.requests);
+  const mine = (request) => {
+    if (!left.delete(request)) refuse("it lifts or withdraws something else than your measures");
+    return taken.measures?.find((m) => m.signed.statement.request === request)?.action;
+  };
+  for (const { action: a, statement } of d.undos) {
+    const was = mine(a.reverses);
+    if (!lifts.test(a.kind) || a.direction !== "relieving" || a.tier !== "standard") refuse("it is " + a.kind);
+    if (was && (a.kind !== was.inverse.kind || a.subject.platform !== was.subject.platform || a.subject.id !== was.subject.id || a.command.layer !== was.command.layer)) refuse("it lifts another measure than yours");
+    await checkStatement(a, statement, { request: statement.request, verdict: "reverse", who, most: 24 * 3600 });
+  }
+  for (const request of Object.keys(d.withdraw ?? {})) mine(request);
 }
 
 // bySession reports whether a session's key may sign a decision with all of its measures.

@@ -1,7 +1,8 @@
 // Requests: the lists, and the page of one, with its undo and its withdrawal.
 import { deed } from "./decision.js";
 import { bySessionKey, byOwnKey, checkStatement, refuse, signed } from "./sign.js";
-import { life } from "./verdict.js";
+import { checkSaid, facts as factsOf, life } from "./verdict.js";
+import { facts, readable } from "./seen.js";
 import { api, during, fresh, go, keysOf, mine, page, told, toast, watch } from "./shell.js";
 
 const $ = (s, of = document) => of.querySelector(s);
@@ -41,9 +42,20 @@ page("requests", (main) => {
     }));
   }
 
+  // read compares what stands on the page with its data, before anything is signed about it.
+  function read() {
+    if (decodeURIComponent(location.pathname.split("/")[2]) !== id || readable($("h1", main)) !== id) refuse("the page is about another request");
+    checkSaid(action, readable($(".sentence", main)));
+    const want = factsOf(action), texts = facts(main);
+    for (const name of ["kind", "tier", "reason", "until", "category"]) {
+      if ((texts[name] ?? "") !== want[name]) refuse("the page says that the " + name + " is “" + (texts[name] ?? "") + "”, and what you would sign says “" + want[name] + "”");
+    }
+  }
+
   // handIn has an act drafted, checked, signed and handed in: by the session's key where that does,
   // else by the person's own.
   async function handIn(draft, check) {
+    read();
     const s = await mine();
     let who = bySessionKey(s), d;
     if (action.tier === "standard") d = await draft(who);
@@ -74,6 +86,7 @@ page("requests", (main) => {
   }
 
   async function withdraw() {
+    read();
     const s = await mine();
     await api("POST", "requests/" + id + "/withdrawal", { version, deed: await deed({ what: "request.withdraw", of: id, version }, "", bySessionKey(s), s, box.dataset.expires) });
     setTimeout(fresh);

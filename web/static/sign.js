@@ -26,12 +26,15 @@ export const byOwnKey = (s) => ({
 });
 
 // checkStatement checks a statement about an action before it is hashed and signed. most is the
-// longest time for which it may be open, in seconds.
-export async function checkStatement(action, st, { request, verdict, who, most }) {
+// longest time for which it may be open, in seconds; decision is the digest of the decision that the
+// act follows from.
+export async function checkStatement(action, st, { request, verdict, who, most, decision = "" }) {
   if (st.v !== "countersign/statement/v2" || action.v !== "countersign/action/v2") refuse("its version is " + st.v);
   if (st.action !== (await digest(action)) || st.document !== "" || st.batch !== "") refuse("its statement is about something else than its action");
   if (st.request !== request || !/^req_[0-9a-z]+$/.test(st.request)) refuse("its statement is about another request");
   if (st.verdict !== verdict) refuse("its statement says " + st.verdict + ", not " + verdict);
+  if (st.decision !== decision) refuse("its statement is about another decision");
+  if (st.alarm) refuse("its statement raises an alarm that you did not raise");
   checkSigner(st, who);
   if (st.executor === "" || (st.executor === "desk") !== (action.subject.platform === "desk") || !/^sha256:/.test(st.policy)) refuse("its statement is incomplete");
   checkLife(st, most);

@@ -25,6 +25,8 @@ page("work", (main) => {
       }),
     );
   }
-  for (const b of main.querySelectorAll("[data-back]")) b.addEventListener("click", () => takeBack({ id: b.dataset.back, case: b.dataset.case, until: Date.parse(b.dataset.until) }));
+  for (const b of main.querySelectorAll("[data-back]")) {
+    b.addEventListener("click", () => takeBack({ id: b.dataset.back, case: b.dataset.case, until: Date.parse(b.dataset.until), requests: b.dataset.requests ? b.dataset.requests.split(" ") : [] }));
+  }
   watch({ list: "work" }, fresh);
 });
