@@ -490,7 +490,7 @@ function putBack() {
   if (!typed) return;
   if (typed.worker !== root.dataset.worker) return sessionStorage.removeItem("typed");
   const now = fields();
-  if (typed.at !== location.pathname || !now.length) return;
+  if (typed.at !== location.pathname || !typed.all.some(([name]) => now.some((f) => f.name === name))) return;
   sessionStorage.removeItem("typed");
   for (const [name, value, set] of typed.all) {
     const f = now.find((f) => f.name === name && (f.type !== "radio" && f.type !== "checkbox" || f.value === value));
