@@ -1160,7 +1160,7 @@ func signing(p signPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 122, "<details id=\"text\"><summary>The exact text that is signed</summary><pre id=\"canonical\"></pre><p class=\"fine\">Its digest, worked out here: <span id=\"digest\" class=\"mono\"></span></p></details></section><template id=\"signing-data\" data-act=\"")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 122, "<details id=\"text\"><summary>The exact text that is signed</summary><pre id=\"canonical\" tabindex=\"0\"></pre><p class=\"fine\">Its digest, worked out here: <span id=\"digest\" class=\"mono\"></span></p></details></section><template id=\"signing-data\" data-act=\"")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
