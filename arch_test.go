@@ -117,6 +117,7 @@ var outside = []struct {
 	{"github.com/sethvargo/go-diceware", "workforce", "one package knows the words of keys"},
 	{"github.com/standard-webhooks/", "alarm", "one package signs webhooks"},
 	{"github.com/a-h/templ", "web", "one package has the pages"},
+	{"github.com/tdewolff/", "web", "one package has the pages"},
 	{"github.com/prometheus/", "httpd", "one package counts for Prometheus"},
 	{"code.dny.dev/ssrf", "alarm", "one package connects to addresses of outsiders"},
 	{"github.com/chromedp/", "", "a browser is what tests drive"},

@@ -53,6 +53,14 @@ type SessionKey struct {
 	Public    canonical.Bytes  `json:"public"` // 32 bytes of Ed25519, or 65 bytes of an uncompressed P-256 point
 }
 
+// WellFormed reports whether the key is one that a session may have.
+func (k SessionKey) WellFormed() bool { return k.check() }
+
+// Words returns the key's fingerprint: six English words by which a person compares it.
+func (k SessionKey) Words() string {
+	return workforce.KeyID(string(k.Algorithm) + ":" + canonical.Sum(k.Public).String()).Words()
+}
+
 func (k SessionKey) check() bool {
 	switch k.Algorithm {
 	case SessionEd25519:

@@ -74,6 +74,7 @@ type Commands struct {
 	Worker    workerCommands   `cmd:"" help:"People at the desk: import, look up, extend, end."`
 	Key       keyCommands      `cmd:"" help:"Keys that people sign with."`
 	Token     tokenCommands    `cmd:"" help:"Tokens by which the desk knows who is asking."`
+	Login     loginCommand     `cmd:"" help:"Sign in at a browser with a key file."`
 	Program   programCommands  `cmd:"" help:"Programs that bring reports in."`
 	Session   sessionCommands  `cmd:"" help:"Sessions: one signature of your own key for a day's standard work."`
 	Platform  platformCommands `cmd:"" help:"Connected platforms, and a check of any platform's server."`

@@ -89,6 +89,9 @@ func TestSlots(t *testing.T) {
 		t.Errorf("a vendor's lead sees %+v (%v)", x.Slots, err)
 	}
 	to.Countersign(r.ID, "lee")
+	if all, err := to.Waiting(t.Context(), desktest.As("lee")); err != nil || len(all) != 0 {
+		t.Errorf("a request that lee has signed waits for lee still: %d (%v)", len(all), err)
+	}
 	x, err = to.RequestFor(t.Context(), desktest.As("kim"), r.ID)
 	if err != nil || len(x.Slots) != 2 || x.Slots[0].Here || !x.Slots[0].Mine || !x.Slots[1].Here || x.Slots[1].Mine {
 		t.Errorf("an employee sees %+v (%v)", x.Slots, err)

@@ -92,9 +92,7 @@ func (c *Demo) Run(ctx context.Context, s *cli.Session) error {
 	d.environment = map[string]map[string]string{d.home(second): d.agent.environment()}
 	d.line("Setting up in %s: a desk, a platform, 300 workers, 2,000 accounts …", d.dir)
 	d.line("(Everybody's key lies in that folder, and is declared to be bound to hardware. In earnest each is with its owner.)")
-	if !d.living() {
-		d.line("(The hour before each step is that of the evening of 2 November 2017. All other times are this machine's.)")
-	}
+	d.told("(The hour before each step is that of the evening of 2 November 2017. All other times are this machine's.)")
 	args := []string{"init", "--try", "--origin", demoOrigin}
 	for _, o := range demoOfficers {
 		args = append(args, "--officer", o)
@@ -235,6 +233,13 @@ type demo struct {
 func (d *demo) line(format string, args ...any) {
 	if !d.session.JSON {
 		fmt.Fprintln(d.session.Stdout, prose.Sprintf(format, args...))
+	}
+}
+
+// told writes a line of the story; the living demo gives one address alone.
+func (d *demo) told(format string, args ...any) {
+	if !d.living() {
+		d.line(format, args...)
 	}
 }
 

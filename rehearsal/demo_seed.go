@@ -32,7 +32,7 @@ func (d *demo) seed(ctx context.Context) error {
 	if err := d.seedPlaza(ctx, now); err != nil {
 		return err
 	}
-	d.line("Plaza has 2,000 accounts and their posts: %s", d.on.PlazaURL)
+	d.told("Plaza has 2,000 accounts and their posts: %s", d.on.PlazaURL)
 	if err := d.signIn(ctx, demoOfficers, func(w string) string { return filepath.Join(d.dir, deskdir.Keys, w+".key") }); err != nil {
 		return err
 	}
@@ -54,11 +54,11 @@ func (d *demo) seed(ctx context.Context) error {
 	if err := d.giveKeys(ctx, contractor, asker, sameVendor, second, employee, onCall, leaver, investigator, auditor); err != nil {
 		return err
 	}
-	d.line("The desk has three vendors and 300 workers, admitted by three officers together: %s", d.on.URL)
+	d.told("The desk has three vendors and 300 workers, admitted by three officers together: %s", d.on.URL)
 	if err := d.workDesk(ctx); err != nil {
 		return err
 	}
-	d.line("Twelve rules and six queues are in force; plaza hands its reports in.")
+	d.told("Twelve rules and six queues are in force; plaza hands its reports in.")
 	return nil
 }
 

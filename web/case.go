@@ -108,6 +108,7 @@ type choice struct {
 	Value   string
 	Subject string // PLATFORM:ID; empty: the case's subject
 	Timed   bool   // it needs an end
+	MayEnd  bool   // it may have one
 	Key     string
 	Words   string // what it does
 	Undo    string // how it is undone
@@ -271,7 +272,7 @@ func choices(state *proof.State, x cases.Shown) []choice {
 			if !ok || spec.Sort != sort {
 				continue
 			}
-			c := choice{Kind: k.kind, Subject: subject, Timed: spec.Timed, Key: k.key, Words: fmt.Sprintf(k.words, on), Undo: k.undo}
+			c := choice{Kind: k.kind, Subject: subject, Timed: spec.Timed, MayEnd: spec.MayEnd, Key: k.key, Words: fmt.Sprintf(k.words, on), Undo: k.undo}
 			if subject != "" {
 				c.Key = "" // a key is for the case's own subject
 			}

@@ -1,14 +1,18 @@
 package web_test
 
 import (
+	"bytes"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"countersign.dev/actions"
 	"countersign.dev/cases"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/platform"
+	"countersign.dev/store"
 	"countersign.dev/test/testenv"
 	"countersign.dev/web/webtest"
 )
@@ -206,7 +210,11 @@ func TestHandovers(t *testing.T) {
 	}{
 		{"s", func() {}, cases.Waiting},
 		{"h", func() { tab.Type("#deed-text", "It will be edited.") }, cases.Snoozed},
-		{"w", func() { tab.Type("#deed-more input", "pt"); tab.Type("#deed-text", "What does it say?") }, cases.Asked},
+		{"w", func() {
+			testenv.Eval[bool](tab, "(document.querySelector('#deed-more input').value = '', true)")
+			tab.Type("#deed-more input", "pt")
+			tab.Type("#deed-text", "What does it say?")
+		}, cases.Asked},
 	} {
 		subject := []string{"acct/2", "acct/3", "acct/4"}[i]
 		got := d.Flag(deed.key, subject, "MisleadingSpam", "acct/1")
@@ -258,11 +266,32 @@ func TestVeil(t *testing.T) {
 	if n := tab.Count(".veiled img"); n != 0 {
 		t.Errorf("%d pictures show after the key was let go", n)
 	}
+	var opened []store.PictureOpening
+	if err := d.Store.Read(t.Context(), func(tx *store.Tx) (err error) {
+		opened, err = tx.PictureOpenings(got.Case.ID, "ann", 10)
+		return err
+	}); err != nil || len(opened) != 2 || opened[0].Digest == opened[1].Digest || !strings.Contains(opened[0].Reason, "misleading: scam") {
+		t.Errorf("what was written down of the openings is %+v: %v", opened, err)
+	}
+	// The decision names what was seen.
+	var handed string
+	behind := d.Handler
+	d.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/decisions") {
+			b, err := io.ReadAll(r.Body)
+			if err != nil {
+				t.Error(err)
+			}
+			handed, r.Body = string(b), io.NopCloser(bytes.NewReader(b))
+		}
+		behind.ServeHTTP(w, r)
+	})
 	tab.Press("a")
 	tab.Wait("#takeback")
-	v, err := d.Case(t.Context(), desktest.As("kim"), got.Case.ID)
-	if err != nil || len(v.Decisions) != 1 {
-		t.Fatalf("%d decisions: %v", len(v.Decisions), err)
+	for _, o := range opened {
+		if !strings.Contains(handed, o.Digest.String()) {
+			t.Errorf("the decision does not name the picture %s", o.Digest)
+		}
 	}
 }
 
@@ -336,5 +365,63 @@ func TestRefusedBehind(t *testing.T) {
 	tab.WaitText(".evidence", "scam")
 	if v := testenv.Eval[string](tab, "document.querySelector('#reasons').value"); v != "It asks for money." {
 		t.Errorf("after the news, what was typed is %q", v)
+	}
+}
+
+// TestOwnKey: above standard the person's own key signs, the measure waits, and the page said before
+// for whom; on the highest severity the own key signs each verdict, and one person's lesser verdict
+// is a first one.
+func TestOwnKey(t *testing.T) {
+	d := webtest.Open(t, desktest.Options{})
+	d.Passkeys("ann")
+	got := d.Flag("1", "acct/2", "MisleadingSpam", "acct/4")
+	d.Evidenced(got.Case.ID)
+	tab := d.SignIn("ann")
+	tab.Press("Enter")
+	onCase(tab, got.Case.ID)
+	tab.Press("1")
+	tab.WaitText(".option:has(:checked) .ruling", "Waits for 1 more person")
+	tab.Press("Ctrl+Enter")
+	tab.Wait("#takeback")
+	v, err := d.Case(t.Context(), desktest.As("kim"), got.Case.ID)
+	if err != nil || v.Case.State != cases.Held || len(v.Decisions) != 1 || len(v.Decisions[0].Requests) == 0 {
+		t.Fatalf("the case is %s with %+v: %v", v.Case.State, v.Decisions, err)
+	}
+	r, err := d.RequestByID(t.Context(), desktest.As("kim"), v.Decisions[0].Requests[0])
+	if err != nil || !r.Signed.Statement.Session.IsZero() {
+		t.Errorf("the request was signed under the session %s: %v", r.Signed.Statement.Session, err)
+	}
+	grave := d.Flag("2", "post/1", "ViolenceThreats", "acct/4")
+	d.Evidenced(grave.Case.ID)
+	tab.Wait("=> document.documentElement.dataset.ready === 'work'")
+	tab.Press("Enter")
+	onCase(tab, grave.Case.ID)
+	tab.Press("a")
+	tab.WaitText("#toast", "a second person judges it")
+}
+
+// TestLeaseOver: a claim that is over is not taken again by looking at its case; its last holder takes
+// it by a press, with what was typed.
+func TestLeaseOver(t *testing.T) {
+	d := webtest.Open(t, desktest.Options{})
+	d.Passkeys("ann")
+	got := d.Flag("1", "post/1", "MisleadingSpam", "acct/4")
+	d.Evidenced(got.Case.ID)
+	tab := d.SignIn("ann")
+	tab.Press("Enter")
+	onCase(tab, got.Case.ID)
+	tab.Type("#reasons", "Half a thought")
+	tab.WaitText("#kept", "kept")
+	d.Clock().Advance(11 * time.Minute)
+	tab.Reload()
+	onCase(tab, got.Case.ID)
+	if n := tab.Count("#verdict"); n != 0 {
+		t.Error("looking at a case took it again")
+	}
+	tab.Click("#take")
+	tab.Wait("#verdict")
+	onCase(tab, got.Case.ID)
+	if text := testenv.Eval[string](tab, "document.querySelector('#reasons').value"); text != "Half a thought" {
+		t.Errorf("the form holds %q", text)
 	}
 }

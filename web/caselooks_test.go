@@ -96,4 +96,25 @@ func TestCaseLooks(t *testing.T) {
 	judge("case-rule")
 	testenv.Eval[bool](tab, "(document.querySelector('.rail').classList.add('open'), true)")
 	judge("case-sheet")
+	testenv.Eval[bool](tab, "(document.querySelector('.rail').classList.remove('open'), true)")
+	// A veil that is lifted, what it shows now, and news.
+	d.Flag("c10", "post/3", "HarassmentTroll", "acct/1")
+	tab.WaitText("#moved", "something new")
+	tab.Press("B")
+	tab.Wait(".veiled img")
+	testenv.Eval[bool](tab, "(document.querySelector('.evidence details').open = true)")
+	judge("case-news")
+	tab.Press("w")
+	tab.Wait("dialog[open]")
+	judge("case-dialog")
+	tab.Press("Escape")
+	// Somebody else sees who holds it; a lead takes one that waits.
+	lee := d.SignIn("kim")
+	lee.Open("/cases/" + got.Case.ID)
+	onCase(lee, got.Case.ID)
+	lee.Wait("=> !document.querySelector('[data-load] p.fine:only-child')?.textContent.includes('is asked')")
+	lee.Screenshot("case-reader-1440")
+	for _, wrong := range lee.Axe() {
+		t.Errorf("a reader's page: axe: %s", wrong)
+	}
 }

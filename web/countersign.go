@@ -71,7 +71,10 @@ func (s *Server) countersign(ctx context.Context, r *http.Request, by reader) (v
 	}
 	if !seen.May && !seen.HasSigned {
 		why := seen.Why
-		if why == "" {
+		switch {
+		case why == "" && seen.Open():
+			why = "Its time is over, and nobody can sign it any more. Whoever still wants it asks again."
+		case why == "":
 			why = "It is " + wording.Status(seen.Status) + "."
 		}
 		return view{Title: "Not yours to sign", Here: "/countersign", Body: notYours(id, why)}, nil
@@ -165,7 +168,10 @@ func (s *Server) requestNow(ctx context.Context, r *http.Request, by reader) (vi
 	if err != nil {
 		return view{}, err
 	}
-	if !seen.Whole || seen.Action.Subject.Platform == actions.DeskPlatform {
+	if !seen.Whole {
+		return view{Title: "Now", Body: overForYou()}, nil // it ended while its page was being read
+	}
+	if seen.Action.Subject.Platform == actions.DeskPlatform {
 		return view{}, fault.New(fault.NotFound, "no-such-page", "There is no such page at this desk.")
 	}
 	reading, err := s.desk.Subject(ctx, by.of(), platform.Subject{Platform: seen.Action.Subject.Platform, ID: seen.Action.Subject.ID}.String())

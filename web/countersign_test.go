@@ -158,6 +158,72 @@ func TestOverMeanwhile(t *testing.T) {
 	tab.WaitText("h1", "Not yours to sign")
 }
 
+// TestExpires: a request whose time is over while somebody reads it greys; afterwards its page says so.
+func TestExpires(t *testing.T) {
+	d := webtest.Open(t, desktest.Options{})
+	d.Passkeys("lee")
+	r := d.Request("abe", acts.Wish{Kind: actions.AccountTakedown, Subject: "plaza:@president", Reason: "For four hours."})
+	tab := d.SignIn("lee")
+	tab.Open("/countersign/" + r.ID)
+	ready(tab, "countersign")
+	testenv.Eval[bool](tab, `(async () => {
+		(await import(document.documentElement.dataset.static + "/keys.js")).setClock("`+r.Expires().String()+`");
+		return true;
+	})()`)
+	tab.WaitText("#moved", "has expired")
+	tab.Wait("#answer button:disabled")
+}
+
+// TestRequestPage: a request is withdrawn and asked for again on its page, by its requester alone; a
+// measure on a standard subject is undone with the session's key, with one press.
+func TestRequestPage(t *testing.T) {
+	d := webtest.Open(t, desktest.Options{})
+	d.Passkeys("ann", "lee")
+	tab := d.SignIn("ann")
+	id := testenv.Eval[string](tab, asksFor+`({ kind: "account.takedown", subject: "plaza:@singer", reason: "He posts addresses of people." })`)
+	other := d.SignIn("lee")
+	other.Open("/requests/" + id)
+	ready(other, "requests")
+	if n := other.Count("[data-do=withdraw]"); n != 0 {
+		t.Error("somebody else is offered to withdraw the request")
+	}
+	tab.Open("/requests/" + id)
+	ready(tab, "requests")
+	testenv.Eval[bool](tab, `(() => { const b = document.querySelector("[data-do=withdraw]"); b.click(); b.click(); return true; })()`)
+	tab.WaitText("#standing", "withdrawn")
+	other.WaitText("main", "you may not sign it") // by itself: another company's request is over
+	tab.Open("/requests?mine=1&status=withdrawn")
+	tab.WaitText("main", "Take down the account @singer")
+	tab.Click("[data-rows] a")
+	tab.Wait("[data-do=again]")
+	tab.Click("[data-do=again]")
+	tab.Wait("=> location.pathname.startsWith('/requests/req_') && location.pathname !== '/requests/" + id + "'")
+	tab.WaitText("#standing", "held")
+	tab.WaitText("main", "He posts addresses of people.")
+	tab.Open("/requests?status=declined")
+	tab.WaitText("main", "There is no such request")
+
+	d.Evidenced(d.Flag("1", "acct/3", "MisleadingSpam", "acct/4").Case.ID)
+	out, err := d.TryDecide("abe", d.Take("abe"), casework.Judgement{Verdict: actions.CaseViolation, Rule: 2, Reasons: "It is so.", Measures: []casework.Measure{{Kind: actions.AccountTakedown}}})
+	if err != nil || len(out.Requests) != 1 {
+		t.Fatal(out, err)
+	}
+	if r := d.Settled("abe", out.Requests[0]); r.Status != actions.StatusExecuted {
+		t.Fatalf("the measure is %s: %s", r.Status, r.OutcomeText)
+	}
+	tab.Open("/requests/" + out.Requests[0].ID)
+	ready(tab, "requests")
+	tab.Type("#undo-why", "It was a mistake.")
+	testenv.Eval[bool](tab, `(() => { const b = document.querySelector("[data-do=undo]"); b.click(); b.click(); return true; })()`)
+	tab.Wait("=> location.pathname !== '/requests/" + out.Requests[0].ID + "'")
+	tab.WaitText("#standing", "done")
+	onPlaza(t, d, "@neighbour", "up")
+	all, _, err := d.Requests(t.Context(), desktest.As("ann"), acts.Filter{Subject: "acct/3", Platform: "plaza"})
+	if err != nil || len(all) != 2 || all[0].Action.Reason != "It was a mistake." || all[0].Signed.Statement.Session.IsZero() {
+		t.Errorf("the requests on the account are %d (%v)", len(all), err)
+	}
+}
+
 // TestSigningPages: the page of each sort of request is judged in four forms, and shows what is signed
 // as the command line shows it.
 func TestSigningPages(t *testing.T) {

@@ -3,6 +3,7 @@ package web_test
 import (
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -34,6 +35,16 @@ func TestNoDemo(t *testing.T) {
 	for _, route := range [][2]string{{"POST", "/demo/enrol"}, {"POST", "/demo/step"}, {"POST", "/demo/around"}, {"GET", "/demo/verify/req_1"}} {
 		if status, text := ask(route[0], route[1], `{}`); status != http.StatusNotFound || !strings.Contains(text, "no-such-page") {
 			t.Errorf("%s %s: %d %s", route[0], route[1], status, text)
+		}
+	}
+	_, page := ask("GET", "/signin", "")
+	static := regexp.MustCompile(`/static/[0-9a-f]+/`).FindString(page)
+	if status, _ := ask("GET", static+"shell.js", ""); status != http.StatusOK {
+		t.Errorf("%sshell.js: %d", static, status)
+	}
+	for _, name := range []string{"tour.js", "tour.css", "audit.js", "verify.js"} {
+		if status, _ := ask("GET", static+name, ""); status != http.StatusNotFound {
+			t.Errorf("%s is served: %d", name, status)
 		}
 	}
 	if _, text := ask("GET", "/signin", ""); !strings.Contains(text, `id="signin"`) || strings.Contains(text, "data-pick") || strings.Contains(text, "tour") {

@@ -55,10 +55,6 @@ func (s *Server) signInPage(w http.ResponseWriter, r *http.Request) (view, error
 	if d := s.config.Demo; d != nil {
 		return view{Title: "Demo", Narrow: true, Body: picker(d.Characters(), d.Scene().Root.String(), to)}, nil
 	}
-	if _, err := httpd.BrowserOf(r.Context()); err == nil {
-		http.Redirect(w, r, to, http.StatusSeeOther) // who is signed in signs out first
-		return view{}, nil
-	}
 	if err := httpd.CheckPage(r, state.Trust.Origins); err != nil {
 		return view{Title: "Sign in", Narrow: true, Body: noSignIn(state.Origin, fault.TextOf(err))}, nil
 	}

@@ -27,6 +27,8 @@ import (
 	"time"
 
 	"github.com/a-h/templ"
+	"github.com/tdewolff/minify/v2"
+	"github.com/tdewolff/minify/v2/js"
 
 	"countersign.dev/canonical"
 	"countersign.dev/desk"
@@ -77,8 +79,10 @@ func New(c Config) (*Server, error) {
 	}
 	s := &Server{config: c, desk: c.Desk, mux: http.NewServeMux(), files: map[string]file{}}
 	sum := sha256.New()
+	small := minify.New() // the script is written to be read; browsers need neither comments nor names
+	small.AddFunc("text/javascript", js.Minify)
 	if err := fs.WalkDir(static, "static", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || strings.Contains(name, ".test.") {
+		if err != nil || d.IsDir() || strings.Contains(name, ".test.") || c.Demo == nil && ofDemo[path.Base(name)] {
 			return err
 		}
 		b, err := static.ReadFile(name)
@@ -87,6 +91,11 @@ func New(c Config) (*Server, error) {
 		}
 		fmt.Fprintf(sum, "%s %d\n", name, len(b))
 		sum.Write(b)
+		if path.Ext(name) == ".js" {
+			if b, err = small.Bytes("text/javascript", b); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+		}
 		f := file{media: mime.TypeByExtension(path.Ext(name)), plain: b}
 		f.zipped, err = zip(b, gzip.BestCompression)
 		s.files[strings.TrimPrefix(name, "static/")] = f
@@ -105,6 +114,9 @@ func New(c Config) (*Server, error) {
 	s.routes()
 	return s, nil
 }
+
+// ofDemo are the files that only a demo has.
+var ofDemo = map[string]bool{"tour.js": true, "tour.css": true, "audit.js": true, "verify.js": true}
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
@@ -128,6 +140,10 @@ func (s *Server) routes() {
 	s.get("/{$}", s.open(s.front))
 	s.get("/signin", s.open(s.signInPage))
 	s.mux.HandleFunc("POST /signin/begin", s.answer(s.begin))
+	s.mux.HandleFunc("POST /signin/pair", s.answer(s.pair))
+	s.mux.HandleFunc("POST /signin/pairing", s.answer(s.waitingPair))
+	s.mux.HandleFunc("POST /signin/certify", s.answer(s.certifyPair))
+	s.mux.HandleFunc("POST /signin/paired", s.answer(s.takePair))
 	s.mux.HandleFunc("POST /signin", s.answer(s.signIn))
 	s.mux.HandleFunc("POST /signout", s.answer(s.signOut))
 	s.get("/session", func(w http.ResponseWriter, r *http.Request) {

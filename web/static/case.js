@@ -131,7 +131,8 @@ page("case", (main) => {
     for (const b of boxes) {
       const m = usual.find((m) => m.kind === b.dataset.kind && (m.value ?? "") === b.dataset.value && !!b.dataset.subject === !!m.owner);
       b.checked = !!m;
-      if (m?.days) $("input[name=days]", b.closest(".option")).value = m.days;
+      const days = $("input[name=days]", b.closest(".option"));
+      if (days) days.value = m?.days ?? days.defaultValue;
     }
     changed();
   }
@@ -140,7 +141,7 @@ page("case", (main) => {
     if (b.dataset.value) m.value = b.dataset.value;
     if (b.dataset.subject) m.subject = b.dataset.subject;
     const days = $("input[name=days]", b.closest(".option"));
-    if (days) m.until = time(Math.round((deskNow() + Number(days.value) * 86400e6) / 1e6) * 1e6);
+    if (days?.value) m.until = time(Math.round((deskNow() + Number(days.value) * 86400e6) / 1e6) * 1e6);
     return m;
   });
   // usual reports whether the chosen measures are the usual ones.
@@ -188,7 +189,8 @@ page("case", (main) => {
       for (const b of boxes) {
         const m = draft.measures.find((m) => m.kind === b.dataset.kind && (m.value ?? "") === b.dataset.value && (m.subject ?? "") === b.dataset.subject);
         b.checked = !!m;
-        if (m?.until) $("input[name=days]", b.closest(".option")).value = Math.max(1, Math.round((micro(m.until) - deskNow()) / 86400e6));
+        const days = $("input[name=days]", b.closest(".option"));
+        if (days && m) days.value = !m.until ? "" : Math.max(1, Math.round((micro(m.until) - deskNow()) / 86400e6));
       }
     }
     form.reasons.value = draft.reasons ?? "";
@@ -354,7 +356,7 @@ page("case", (main) => {
     duplicate: () => decide("duplicate"),
     "not-for-us": () => decide("not-for-us"),
     escalate: () => ask("case.escalate", "Escalate to a lead", "What is the lead to decide?", { role: "lead" }),
-    ask: () => ask("case.ask", "Ask somebody", "Question", {}, { more: [field("whom", "specialist, or a language such as pt", "text")] }),
+    ask: () => ask("case.ask", "Ask somebody", "Question", {}, { more: [field("whom", "Whom: “specialist”, or a language that somebody reads, such as pt", "text", "specialist")] }),
     snooze: () => ask("case.snooze", "Let it wait", "Why?", {}, { more: [field("hours", "for hours", "number", 2)] }),
     skip: () => ask("case.skip", "Skip it", "Why, if you like to say", {}, { text: false }),
     merge: () => ask("case.merge", "Merge into an older case", "Why?", {}, { text: false, more: [field("into", "Identifier of the older case", "text")] }),

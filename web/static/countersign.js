@@ -3,6 +3,8 @@
 import { parts, veils } from "./case.js";
 import { checkShown, checkVerdict, canonical, digest, typedRight } from "./verdict.js";
 import { facts, readable } from "./seen.js";
+import { micro } from "./canonical.js";
+import { deskNow } from "./keys.js";
 import { byOwnKey, signed } from "./sign.js";
 import { api, during, fresh, go, keysOf, mine, page, told, watch } from "./shell.js";
 
@@ -64,10 +66,10 @@ page("countersign", (main) => {
     moved(text);
   }
   if (!form) return;
-  const ends = Date.parse(shown.statement.expires);
+  const ends = micro(shown.statement.expires);
   const clock = setInterval(() => {
     if (!box.isConnected || box.classList.contains("over")) return clearInterval(clock);
-    if (Date.now() >= ends) grey("This request has expired. Whoever still wants it asks again.");
+    if (deskNow() >= ends) grey("This request has expired. Whoever still wants it asks again.");
   }, 1000);
 
   // The handle is typed and not pasted: the hand says which one is meant.

@@ -42,6 +42,7 @@ export async function checkDecision(d, want, who) {
   if (c.subject.platform !== x.subject.platform || c.subject.id !== x.subject.id) refuse("it is about another subject");
   if (c.evidence !== want.document) refuse("it says that you saw something else than you were shown");
   if (canonical(c.opened ?? []) !== canonical([...want.opened].sort())) refuse("it names other media than you unveiled");
+  if (c.scores.length) refuse("it says that you saw scores");
   if (c.verdict !== want.verdict) refuse("its verdict is " + c.verdict);
   if (want.language && c.language !== want.language) refuse("its language is " + c.language);
   const o = d.decision.reasons;
@@ -69,6 +70,8 @@ async function checkMeasure(m, c, name, want, who) {
   if (a.case !== c.case || a.rule.number !== c.rule.number || a.rule.text !== c.rule.text) refuse("a measure names another case or rule");
   if (a.category !== (want.rule?.children ? "child-safety" : "")) refuse("the category of a measure is " + a.category);
   if (!Object.values(want.rule.reason).includes(a.reason)) refuse("a measure gives another reason than the rule does");
+  if (canonical(a.command.subject) !== canonical(a.subject)) refuse("the command of a measure is about another subject");
+  if (a.command.mark && a.command.mark !== "CSGN-" + m.statement.request) refuse("a measure would leave another mark");
   if (a.subject.platform !== want.shown.subject.platform) refuse("a measure is on another platform");
   await checkStatement(a, m.statement, { request: m.statement.request, verdict: "request", who, most: 24 * 3600 + (m.ruling.need?.wait ?? 0), decision: name });
 }

@@ -115,7 +115,25 @@ export function sessionOf(b, chosen) {
 // renewed, or it ends if it is another person's.
 export async function certify(b, chosen, sign) {
   const session = sessionOf(b, chosen);
-  const signature = await sign(await challenge(sessionVersion, session));
+  return open(b, chosen, session, await sign(await challenge(sessionVersion, session)));
+}
+
+// pair waits until somebody whose key is a file has certified this browser's session on the command
+// line, and opens the desk with it. show is given the code and the words to compare.
+export async function pair(b, show) {
+  const p = await post("/signin/pair", { worker: b.worker, session_key: b.key.public });
+  show(p);
+  for (;;) {
+    await new Promise((f) => setTimeout(f, 1000));
+    const { session: signed } = await post("/signin/paired", { code: p.code });
+    if (!signed) continue;
+    const s = signed.session;
+    if (canonical(s.session_key) !== canonical(b.key.public) || s.worker !== b.worker) throw new Error("The session that came is for another browser. Nothing was signed.");
+    return open(b, { key: s.key, credential: "" }, s, signed.signature);
+  }
+}
+
+async function open(b, chosen, session, signature) {
   const name = await digest(session);
   const ask = {
     expires: session.expires, key: session.key, log: b.log + "#" + b.founding, name: "browser", nonce: base64(random(32)), not_before: session.not_before,

@@ -88,7 +88,7 @@ page("requests", (main) => {
   async function withdraw() {
     read();
     const s = await mine();
-    await api("POST", "requests/" + id + "/withdrawal", { version, deed: await deed({ what: "request.withdraw", of: id, version }, "", bySessionKey(s), s) });
+    await api("POST", "requests/" + id + "/withdrawal", { version, deed: await deed({ what: "request.withdraw", of: id, version }, "", bySessionKey(s), s, box.dataset.expires) });
     setTimeout(fresh);
   }
 

@@ -98,7 +98,7 @@ export function page(name, show) {
 // go shows another page without loading the frame again.
 export async function go(url, { replace = false, keep = false, fetched } = {}) {
   const turn = ++going;
-  if (!keep) moving++;
+  if (!keep) moving = turn;
   root.setAttribute("aria-busy", "true");
   try {
     const r = fetched ?? (await fetch(url, { headers: { "Countersign-Fragment": "1" }, credentials: "same-origin" }));
@@ -115,16 +115,25 @@ export async function go(url, { replace = false, keep = false, fetched } = {}) {
     if (e.module) return location.assign(url);
     toast(told(e));
   } finally {
-    if (!keep) moving--;
     if (turn === going) root.removeAttribute("aria-busy");
     if (moving === turn) moving = 0;
-    again();
+    afterwards();
   }
 }
 
-// fresh reads this page again and puts it in the place of what is shown. News of a page that is
-// being left do not stop the next one.
-export const fresh = () => (moving ? undefined : go(location.pathname + location.search, { keep: true }));
+// fresh reads this page again and puts it in the place of what is shown. While somebody does
+// something, or is on the way to another page, it waits: it must not bring them back.
+export function fresh() {
+  if (busy || moving) stale = $("main");
+  else return go(location.pathname + location.search, { keep: true });
+}
+let stale; // the content that is to be read again
+function afterwards() {
+  if (!stale || busy || moving) return;
+  const shown = stale === $("main");
+  stale = undefined;
+  if (shown) fresh();
+}
 
 async function show(text, title, script) {
   for (const f of leaving) f();
@@ -244,7 +253,7 @@ export async function during(f) {
   } finally {
     busy = false;
     root.removeAttribute("aria-busy");
-    again();
+    afterwards();
   }
 }
 
@@ -382,7 +391,7 @@ function listen() {
 // again opens a stream anew that the desk has ended, unless the session is over: a session that was
 // renewed meanwhile, in this tab or another one, goes on.
 async function again(broken) {
-  if (broken !== stream) return;
+  if (!broken || broken !== stream) return;
   broken.close();
   await settled();
   try {

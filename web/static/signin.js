@@ -1,5 +1,5 @@
 // The page of the sign-in.
-import { begin, byPasskey, certify } from "./keys.js";
+import { begin, byPasskey, certify, pair } from "./keys.js";
 import { told } from "./shell.js";
 
 const form = document.getElementById("signin");
@@ -50,6 +50,27 @@ form.addEventListener("submit", async (e) => {
     error.textContent = told(e);
   } finally {
     button.disabled = false;
+  }
+});
+
+const byFile = document.getElementById("signin-file");
+byFile?.addEventListener("click", async () => {
+  const box = document.getElementById("pairing");
+  byFile.disabled = true;
+  error.textContent = "";
+  try {
+    await pair(await begin(worker.value.trim()), (p) => {
+      document.getElementById("pairing-command").textContent = "countersign login --browser " + p.code;
+      document.getElementById("pairing-words").textContent = p.words;
+      box.hidden = false;
+    });
+    localStorage.setItem("worker", worker.value.trim());
+    location.replace(form.dataset.to);
+  } catch (e) {
+    box.hidden = true;
+    error.textContent = told(e);
+  } finally {
+    byFile.disabled = false;
   }
 });
 

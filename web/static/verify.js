@@ -71,8 +71,9 @@ export async function includes(evidence, { size, root }) {
 
 // readCheckpoint checks the signed note of a checkpoint under a log's verifier key.
 export async function readCheckpoint(note, logKey, origin) {
-  const [name, id, encoded] = logKey.trim().split(/\+(.*?)\+/s);
-  const key = unbase64(encoded ?? "");
+  const [, name, id, encoded] = /^([^+\n]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)\n?$/.exec(logKey) ?? [];
+  need(name, "the log's key is malformed");
+  const key = unbase64(encoded);
   need(name === origin && key.length === 33 && key[0] === 1, "the log's key is malformed");
   const named = await sha256(name + "\n", key);
   need(id === [...named.subarray(0, 4)].map((b) => b.toString(16).padStart(2, "0")).join(""), "the log's key is malformed");
