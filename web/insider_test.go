@@ -171,6 +171,8 @@ func TestALyingTakeBack(t *testing.T) {
 	tab.Click("[data-back]")
 	tab.WaitText("#toast", "something else than your measures")
 	now.Store(nil)
+	tab.Open("/work")
+	ready(tab, "work")
 	tab.Click("[data-back]")
 	onCase(tab, got.Case.ID)
 	desktest.Until(t, "the post is up", func() bool { return d.State("post/1").Status == platform.Up })
