@@ -222,7 +222,7 @@ func (tx *Tx) CaseDecisions(caseID string) ([]CaseDecision, error) {
 		return nil, err
 	}
 	for i := range all {
-		if all[i].Requests, err = sqldb.All(tx.Tx, scanText, `select request from case_measure where decision = $1 order by n`, all[i].ID); err != nil {
+		if all[i].Requests, err = tx.RequestsOfDecision(all[i].ID); err != nil {
 			return nil, err
 		}
 	}
@@ -243,6 +243,11 @@ func (tx *Tx) TakeBackDecision(id string, now canonical.Time) {
 		}
 		return nil
 	})
+}
+
+// RequestsOfDecision returns the requests of a decision's measures, in its order.
+func (tx *Tx) RequestsOfDecision(id string) ([]string, error) {
+	return sqldb.All(tx.Tx, scanText, `select request from case_measure where decision = $1 order by n`, id)
 }
 
 // CaseOfRequest returns the case whose measure a request is; empty if it is none.

@@ -168,17 +168,26 @@ func TestALyingTakeBack(t *testing.T) {
 	}
 	now.Store(&f)
 	tab.Allow("403", "409")
-	tab.Press("z")
-	tab.WaitText("#toast", "something else than your measures")
 	tab.Open("/work")
 	ready(tab, "work")
 	testenv.Eval[bool](tab, "(document.querySelector('[data-back]').dataset.until = '2099-01-01T00:00:00.000000Z', true)")
 	tab.Click("[data-back]")
 	tab.WaitText("#toast", "something else than your measures")
 	now.Store(nil)
+	tab.Open("/work")
+	ready(tab, "work")
 	tab.Click("[data-back]")
 	onCase(tab, got.Case.ID)
 	desktest.Until(t, "the post is up", func() bool { return d.State("post/1").Status == platform.Up })
+
+	tab.Press("1")
+	tab.WaitText("#departs", "the usual ones")
+	tab.Press("Ctrl+Enter")
+	tab.Wait("#takeback")
+	desktest.Until(t, "the post is down again", func() bool { return d.State("post/1").Status == platform.Down })
+	now.Store(&f)
+	tab.Press("z")
+	tab.WaitText("#toast", "something else than your measures")
 }
 
 // TestALyingRequestPage: the page of a request says something else than what its undo or its

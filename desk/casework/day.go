@@ -30,8 +30,19 @@ func (d *Room) Day(ctx context.Context, by kernel.Caller) (out Day, err error) {
 		if out.Drafts, err = stx.DraftsOf(by.Worker, mostOfDay); err != nil {
 			return err
 		}
-		out.Decisions, err = stx.DecisionsOf(by.Worker, since, mostOfDay)
-		return err
+		if out.Decisions, err = stx.DecisionsOf(by.Worker, since, mostOfDay); err != nil {
+			return err
+		}
+		for i := range out.Decisions {
+			row := &out.Decisions[i]
+			if inTime(*row, d.desk.Now()) != nil {
+				continue // only what can be taken back says what that lifts
+			}
+			if row.Requests, err = stx.RequestsOfDecision(row.ID); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	return out, err
 }
