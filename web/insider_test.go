@@ -179,15 +179,6 @@ func TestALyingTakeBack(t *testing.T) {
 	tab.Click("[data-back]")
 	onCase(tab, got.Case.ID)
 	desktest.Until(t, "the post is up", func() bool { return d.State("post/1").Status == platform.Up })
-
-	tab.Press("1")
-	tab.WaitText("#departs", "the usual ones")
-	tab.Press("Ctrl+Enter")
-	tab.Wait("#takeback")
-	desktest.Until(t, "the post is down again", func() bool { return d.State("post/1").Status == platform.Down })
-	now.Store(&f)
-	tab.Press("z")
-	tab.WaitText("#toast", "something else than your measures")
 }
 
 // TestALyingRequestPage: the page of a request says something else than what its undo or its
