@@ -458,7 +458,7 @@ func audit(request, warrant string) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 38, "</p><p>Believed beforehand: <code id=\"root\"></code></p><ul class=\"verify\" id=\"checks\"></ul><p id=\"result\" role=\"status\"></p><p class=\"fine\">The policy's own ruling is checked on any machine by `countersign warrant verify FILE --trust FOLDER`.</p></section>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 38, "</p><p>Believed beforehand: <code id=\"root\"></code></p><ul class=\"verify\" id=\"checks\"></ul><p id=\"result\" role=\"status\"></p><p class=\"fine\">The policy's own ruling is checked on any machine by <code>countersign warrant verify FILE --trust FOLDER</code>.</p></section>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
