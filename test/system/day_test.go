@@ -361,7 +361,6 @@ func picture(t *testing.T, n int) string {
 func TestDayKilled(t *testing.T) {
 	t.Parallel()
 	desktest.Each(t, func(t *testing.T, o desktest.Options) {
-		t.Parallel()
 		d := openWorkday(t, o)
 		d.arm(d.desk, arming{})
 		d.arm(d.executor, arming{})

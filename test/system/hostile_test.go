@@ -163,7 +163,6 @@ func TestDatabaseOwner(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			desktest.Each(t, func(t *testing.T, o desktest.Options) {
-				t.Parallel()
 				to := desktest.NewTown(t, o)
 				undoable := measure(t, to)
 				waiting := approvedAway(t, to)
@@ -181,7 +180,6 @@ func TestDatabaseOwner(t *testing.T) {
 	}
 	t.Run("a key is swapped", func(t *testing.T) {
 		desktest.Each(t, func(t *testing.T, o desktest.Options) {
-			t.Parallel()
 			to := desktest.NewTown(t, o)
 			e := entryOf(t, to.World, string(actions.DeskKey))
 			lees := to.PublicKey("lee").Public
@@ -216,7 +214,6 @@ func reopened(w *desktest.World) error {
 func TestEditedApproval(t *testing.T) {
 	t.Parallel()
 	desktest.Each(t, func(t *testing.T, o desktest.Options) {
-		t.Parallel()
 		to := desktest.NewTown(t, o)
 		other := to.Request("bob", desktest.Wish(actions.AccountTakedown, "plaza:@president"))
 		other = to.Countersign(other.ID, "eva")

@@ -146,7 +146,6 @@ func demandAllSteps(t *testing.T, all []occurrence, countersigned bool) {
 func TestKilledOnPlaza(t *testing.T) {
 	t.Parallel()
 	desktest.Each(t, func(t *testing.T, o desktest.Options) {
-		t.Parallel()
 		square := desktest.OpenSquare(t)
 		h := openHouse(t, o, platformSettings{Name: "plaza", Connector: "plaza", URL: square.URL, Secret: square.Token("executor", plaza.StaffScope)})
 		n := 0

@@ -30,7 +30,6 @@ import (
 func TestNoInTheLedger(t *testing.T) {
 	t.Parallel()
 	desktest.Each(t, func(t *testing.T, o desktest.Options) {
-		t.Parallel()
 		to := desktest.NewTown(t, o)
 		undoable := measure(t, to)
 		r := to.Request("ann", desktest.Wish(actions.AccountTakedown, "plaza:@president"))
@@ -109,7 +108,6 @@ func revive(t *testing.T, to *desktest.Town, request string, no ledger.Entry) {
 func TestRevivedChange(t *testing.T) {
 	t.Parallel()
 	desktest.Each(t, func(t *testing.T, o desktest.Options) {
-		t.Parallel()
 		to := desktest.NewTown(t, o)
 		undoable := measure(t, to)
 		act := to.Request("ann", desktest.Wish(actions.AccountTakedown, "plaza:@president"))

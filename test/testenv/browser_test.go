@@ -19,7 +19,7 @@ const goodPage = `<!DOCTYPE html>
 <script src="/page.js" type="module"></script></head>
 <body><main><h1>A page</h1>
 <p><button type="button" id="go">Go</button></p>
-<p><label for="field">Words</label> <input id="field" type="text"></p>
+<p><label for="field">Words</label> <input id="field" type="text" size="8"></p>
 <p id="said">nothing yet</p>
 <p><a href="/second">The second page</a></p>
 </main></body>

@@ -81,12 +81,22 @@ func (b *Tab) Reflow200() []string {
 	b.t.Helper()
 	size := Eval[[2]int64](b, "[innerWidth, innerHeight]")
 	scaled := func(by int64) {
-		b.do("zoom", chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
-			_, err := cdp.Call(ctx, tab, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
-				Width: size[0] / by, Height: size[1] / by, DeviceScaleFactor: float64(by), Mobile: size[0] < 600})
-			return err
-		}))
-		b.wait("the page to be resized", fmt.Sprintf("innerWidth === %d", size[0]/by))
+		// A window that is busy may miss that it was resized, and is told again.
+		for range 20 {
+			b.do("zoom", chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
+				_, err := cdp.Call(ctx, tab, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
+					Width: size[0] / by, Height: size[1] / by, DeviceScaleFactor: float64(by), Mobile: size[0] < 600})
+				return err
+			}))
+			if Eval[bool](b, fmt.Sprintf(`new Promise((done) => {
+				const fits = () => innerWidth === %d || document.documentElement.clientWidth === %[1]d;
+				const look = setInterval(() => { if (fits() || --left === 0) { clearInterval(look); done(fits()) } }, 25);
+				let left = 120;
+			})`, size[0]/by)) {
+				return
+			}
+		}
+		b.t.Fatal("the page was not resized")
 	}
 	scaled(2)
 	defer scaled(1)
