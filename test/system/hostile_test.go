@@ -205,7 +205,7 @@ func TestDatabaseOwner(t *testing.T) {
 // reopened tries to open a desk on the world's database, as a restart does. The
 // store is the one that is open, since SQLite has one writer.
 func reopened(w *desktest.World) error {
-	_, err := desk.Open(w.Context(), desk.Config{Store: w.Store, Root: w.Root, Now: time.Now, Log: &ledger.Log{Origin: w.Origin, Signer: w.LogKey}, Casework: casework.Config{OwnSecret: desktest.OwnSecret}})
+	_, err := desk.Open(w.Context(), desk.Config{Store: w.Store, Root: w.Root, Now: time.Now, Log: &ledger.Log{Origin: w.Origin, Signer: w.LogKey}, Casework: casework.Config{OwnSecret: desktest.OwnSecret}, BrowserSecret: desktest.OwnSecret})
 	return err
 }
 
