@@ -546,6 +546,17 @@ func (tx *Tx) Openings(id string, w workforce.WorkerID, limit int) ([]CaseOpenin
 	}, `select case_id, worker, time, why from case_opening where case_id = $1 and ($2 = '' or worker = $2) order by time, worker limit $3`, id, string(w), limit)
 }
 
+// LastOpenings returns when each worker who opened a case since an instant opened it last, newest
+// first; at most 50.
+func (tx *Tx) LastOpenings(id string, since canonical.Time) ([]CaseOpening, error) {
+	return sqldb.All(tx.Tx, func(r sqldb.Row) (o CaseOpening, err error) {
+		var at int64
+		err = r.Scan(&o.Case, &o.Worker, &at)
+		o.Time = canonical.FromMicro(at)
+		return o, err
+	}, `select case_id, worker, max(time) as last from case_opening where case_id = $1 and time >= $2 group by case_id, worker order by last desc, worker limit 50`, id, since.Micro())
+}
+
 // FirstRead notes that a worker's reading of a case in this hour is an entry of the ledger. It
 // reports whether none was before.
 func (tx *Tx) FirstRead(id string, w workforce.WorkerID, now canonical.Time) (bool, error) {
