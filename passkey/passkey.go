@@ -14,6 +14,7 @@ import (
 	"encoding/hex"
 	"slices"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-webauthn/webauthn/protocol"
 	"github.com/go-webauthn/webauthn/protocol/webauthncose"
 
@@ -107,6 +108,33 @@ func Read(r Registration, challenge [32]byte, site Site) (Made, error) {
 		return Made{}, bad("The attestation does not verify, or the key is not of an algorithm that the desk takes: ES256 or Ed25519.").Because(err)
 	}
 	return made(object)
+}
+
+// ChallengeOf returns the challenge that a registration says that it was made for. It verifies
+// nothing.
+func ChallengeOf(r Registration) (challenge [32]byte, err error) {
+	var client struct {
+		Challenge string `json:"challenge"`
+	}
+	if json.Unmarshal(r.ClientData, &client) != nil {
+		return challenge, bad("The registration's client data is malformed.")
+	}
+	b, err := base64.RawURLEncoding.DecodeString(client.Challenge)
+	if err != nil || len(b) != len(challenge) {
+		return challenge, bad("The registration's challenge is none of this desk.")
+	}
+	return [32]byte(b), nil
+}
+
+// copyable is the flag of authenticator data that says that the private half may be copied to other
+// devices (backup-eligible).
+const copyable = 1 << 3
+
+// Copyable reports whether the authenticator data of an assertion say that the key's private half may
+// be copied to other devices.
+func Copyable(authenticatorData []byte) bool {
+	const flags = 32 // after the relying party's hash
+	return len(authenticatorData) > flags && authenticatorData[flags]&copyable != 0
 }
 
 // algorithms are those of which passkeys may be.
