@@ -116,6 +116,9 @@ func (d *Desk) Invite(ctx context.Context, by kernel.Caller, people []Invitee) (
 			if n+len(rows) > mostOpenInvitations {
 				return fault.New(fault.Exhausted, "too-many-invitations", "%d invitations wait at this desk already, and it keeps %d. Take those back that nobody will use, or wait: a link is good for a day.", n, mostOpenInvitations)
 			}
+			if again, err := invitedBefore(t, rows); err != nil || again {
+				return err
+			}
 			for _, r := range rows {
 				if err := t.InsertInvitation(r, func(k workforce.KeyID) bool { _, ok := t.State.People.Key(k); return ok }); err != nil {
 					return err
@@ -142,6 +145,28 @@ func (d *Desk) Invite(ctx context.Context, by kernel.Caller, people []Invitee) (
 		}
 		return rows, nil
 	})
+}
+
+// invitedBefore reports whether a list was handed in before: each of its secrets is there, for the
+// same person. A secret that is there for anything else is refused.
+func invitedBefore(t *kernel.Tx, rows []store.Invitation) (bool, error) {
+	n := 0
+	for _, r := range rows {
+		have, err := t.InvitationWith(r.Secret)
+		if fault.Is(err, "no-invitation") {
+			continue
+		}
+		if err != nil {
+			return false, err
+		}
+		if n++; have.Worker != r.Worker || have.By != r.By {
+			n = len(rows) + 1
+		}
+	}
+	if n > 0 && n != len(rows) {
+		return false, fault.New(fault.Conflict, "bad-invitation", "Some of these links were made before. Make new secrets for all of the list.")
+	}
+	return n > 0, nil
 }
 
 // invitable checks all people of a list, and says of each who cannot be invited why.
@@ -403,7 +428,6 @@ type OpenInvitation struct {
 	ID           string
 	Worker       workforce.WorkerID
 	Name         string // as the desk knows it; may be empty
-	Inviter      workforce.WorkerID
 	Log          string // origin of the ledger
 	EnrolName    string // the ledger's name in the proof of possession
 	RelyingParty string
@@ -461,7 +485,7 @@ func (d *Desk) invited(ctx context.Context, s *proof.State, secret string) (o Op
 		return OpenInvitation{}, row, noInvitation()
 	}
 	challenge := actions.InvitationChallenge(s.EnrolName(), row.Worker, secret)
-	o.ID, o.Worker, o.Inviter, o.Log, o.EnrolName, o.RelyingParty = row.ID, row.Worker, row.By, s.Origin, s.EnrolName(), s.Trust.RelyingParty
+	o.ID, o.Worker, o.Log, o.EnrolName, o.RelyingParty = row.ID, row.Worker, s.Origin, s.EnrolName(), s.Trust.RelyingParty
 	o.Challenge, o.Expires, o.State = challenge[:], row.Expires, state
 	if state == InvitationAnswered {
 		a, err := answerOf(row, s)

@@ -225,8 +225,21 @@ func TestWhoInvites(t *testing.T) {
 				t.Errorf("%s withdraws: %v", by, err)
 			}
 		}
+		one, two := digest(), digest()
+		first, err := w.Invite(t.Context(), desktest.As("ada"), []desk.Invitee{{Worker: "eva", Secret: one}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := w.Invite(t.Context(), desktest.As("ada"), []desk.Invitee{{Worker: "eva", Secret: one}}); err != nil || again[0].ID != first[0].ID || again[0].State != desk.InvitationMade {
+			t.Errorf("the same list again: %+v, %v", again, err)
+		}
+		for _, list := range [][]desk.Invitee{{{Worker: "kim", Secret: one}}, {{Worker: "eva", Secret: one}, {Worker: "kim", Secret: two}}} {
+			if _, err := w.Invite(t.Context(), desktest.As("ada"), list); !fault.Is(err, "bad-invitation") {
+				t.Errorf("a secret that is used: %v", err)
+			}
+		}
 		same := digest()
-		_, err := w.Invite(t.Context(), desktest.As("ada"), []desk.Invitee{{Worker: "ann", Secret: digest()}, {Worker: "nobody", Secret: digest()}, {Worker: "ann", Secret: digest()},
+		_, err = w.Invite(t.Context(), desktest.As("ada"), []desk.Invitee{{Worker: "ann", Secret: digest()}, {Worker: "nobody", Secret: digest()}, {Worker: "ann", Secret: digest()},
 			{Worker: "bob"}, {Worker: "kim", Secret: same}, {Worker: "eva", Secret: same}, {Worker: "<b>", Secret: digest()}})
 		var at []string
 		for _, d := range fault.As(err).Detail {
@@ -244,7 +257,7 @@ func TestWhoInvites(t *testing.T) {
 				t.Errorf("%d people: %v", len(list), err)
 			}
 		}
-		if all, err := w.Invitations(t.Context(), desktest.As("ada")); err != nil || len(all) != 0 {
+		if all, err := w.Invitations(t.Context(), desktest.As("ada")); err != nil || len(all) != 1 {
 			t.Errorf("somebody was invited: %+v, %v", all, err)
 		}
 		if err := w.WithdrawInvitation(t.Context(), desktest.As("ada"), "inv_none"); !fault.Is(err, "no-invitation") {

@@ -646,7 +646,7 @@ func dump(t *testing.T, to *desktest.Town, table string) (all string) {
 	t.Helper()
 	columns := map[string]string{"request": "id, version, status, signers", "job": "id, kind, args", "token": "id, revoked", "program_token": "id, expires", "own_declared": "worker, accounts, deed", "session": "digest, ended", "decision": "case_id, version, digest", "execution": "executor, sequence",
 		"sighting": "executor, sequence", "incident": "id, version, status", "incident_breach": "breach, incident", "incident_task": "incident, number, done",
-		"incident_findings": "incident, digest", "alarm": "id, entry", "text": "digest, part"}
+		"incident_findings": "incident, digest", "alarm": "id, entry", "text": "digest, part", "invitation": "id, withdrawn, answered"}
 	err := to.Store.Read(t.Context(), func(tx *store.Tx) error {
 		rows, err := tx.Query(`select ` + columns[table] + ` from ` + table + ` order by 1, 2`)
 		if err != nil {
