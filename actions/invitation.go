@@ -41,3 +41,10 @@ func InvitationDigest(secret string) (d canonical.Digest, ok bool) {
 func InvitationChallenge(log string, w workforce.WorkerID, secret string) [32]byte {
 	return canonical.Sum([]byte(invitationChallenge), canonical.MustMarshal([]string{log, string(w), secret}))
 }
+
+// Copyable reports whether a passkey's signature says that the private half may be copied to other
+// devices (backup-eligible). The flag is signed with the rest of the authenticator data.
+func (s Signature) Copyable() bool {
+	const flags, copyable = 32, 1 << 3 // the flags stand after the relying party's hash
+	return len(s.AuthenticatorData) > flags && s.AuthenticatorData[flags]&copyable != 0
+}

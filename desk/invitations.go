@@ -380,7 +380,7 @@ func answer(s *proof.State, row store.Invitation, registration passkey.Registrat
 		return m, fault.New(fault.Invalid, "bad-passkey", "The new passkey did not sign for its enrolment as %s at this desk.", row.Worker).Because(err)
 	}
 	// The registration is not signed by the key; the possession is, with the same flag in it.
-	if passkey.Copyable(possession.AuthenticatorData) != m.Synced {
+	if possession.Copyable() != m.Synced {
 		return m, fault.New(fault.Invalid, "bad-passkey", "The authenticator contradicts itself on whether the passkey can be copied to other devices.")
 	}
 	return m, nil

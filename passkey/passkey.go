@@ -126,17 +126,6 @@ func ChallengeOf(r Registration) (challenge [32]byte, err error) {
 	return [32]byte(b), nil
 }
 
-// copyable is the flag of authenticator data that says that the private half may be copied to other
-// devices (backup-eligible).
-const copyable = 1 << 3
-
-// Copyable reports whether the authenticator data of an assertion say that the key's private half may
-// be copied to other devices.
-func Copyable(authenticatorData []byte) bool {
-	const flags = 32 // after the relying party's hash
-	return len(authenticatorData) > flags && authenticatorData[flags]&copyable != 0
-}
-
 // algorithms are those of which passkeys may be.
 func algorithms() []protocol.CredentialParameter {
 	return []protocol.CredentialParameter{

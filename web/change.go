@@ -44,10 +44,39 @@ func (s *Server) changeLines(ctx context.Context, by reader, request string, a a
 		if w, ok := state.People.Worker(c.Worker); ok && c.Op == "extend" {
 			return wording.EndBefore(w.Last), nil
 		}
+	case actions.Keys:
+		return s.keyLines(ctx, by, c)
 	case actions.Setting:
 		return s.settingLines(ctx, by, c, state)
 	}
 	return nil, nil
+}
+
+// keyLines shows the keys that a change enrols: names, six words each, and how they were made.
+func (s *Server) keyLines(ctx context.Context, by reader, c actions.Keys) ([]string, error) {
+	keys := make([]workforce.KeyID, len(c.Enrol))
+	for i, e := range c.Enrol {
+		keys[i] = e.Key.ID()
+	}
+	made, err := s.desk.MadeByInvitation(ctx, by.of(), keys)
+	if err != nil && fault.KindOf(err) != fault.Forbidden {
+		return nil, err
+	}
+	var unread error
+	lines := wording.EnrolledKeys(c.Enrol, func(e actions.Enrolment) (m wording.KeyMaking) {
+		if i, ok := made[e.Key.ID()]; ok && i.Worker == e.Worker {
+			m = wording.KeyMaking{Name: i.Name, Invitation: i.ID, By: i.By, At: i.Answer.At, Model: i.Answer.Made.Model, Format: i.Answer.Made.Format}
+		}
+		if m.Name == "" {
+			p, err := s.desk.Person(ctx, by.of(), e.Worker)
+			if err != nil && fault.KindOf(err) != fault.Forbidden && fault.KindOf(err) != fault.NotFound {
+				unread = err
+			}
+			m.Name = p.Name
+		}
+		return m
+	})
+	return lines, unread
 }
 
 // settingLines shows the present setting beside the new one.

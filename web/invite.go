@@ -13,6 +13,7 @@ import (
 
 // invited is the page of an invitation's link.
 type invited struct {
+	Title     string
 	Worker    string
 	Name      string // as the desk knows it, or else the worker's identifier
 	Origin    string // of the ledger
@@ -24,17 +25,11 @@ type invited struct {
 	Made      string // what there is to say of it
 }
 
-// noModel is the AAGUID of an authenticator that does not tell its make.
-const noModel = "00000000-0000-0000-0000-000000000000"
-
 // madeWords says what the desk knows of a passkey beside its words.
 func madeWords(m passkey.Made) string {
 	text := "It is bound to one device, and counts as hardware."
 	if m.Synced {
 		text = "It may be copied to your other devices (synced), so that it does not count as hardware."
-	}
-	if m.Model != noModel {
-		text += " Its model, as it says itself: " + m.Model + "."
 	}
 	return text
 }
@@ -68,12 +63,13 @@ func (s *Server) invitePage(r *http.Request) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	p := invited{Worker: string(o.Worker), Name: o.Name, Origin: o.Log, EnrolName: o.EnrolName, Site: o.RelyingParty, Challenge: base64.StdEncoding.EncodeToString(o.Challenge), Expires: o.Expires}
+	p := invited{Title: "Make your passkey", Worker: string(o.Worker), Name: o.Name, Origin: o.Log, EnrolName: o.EnrolName, Site: o.RelyingParty, Challenge: base64.StdEncoding.EncodeToString(o.Challenge), Expires: o.Expires}
 	if p.Name == "" {
 		p.Name = p.Worker
 	}
 	if o.Made != nil {
+		p.Title = "Your passkey is made"
 		p.Words, p.Made = o.Made.Key.ID().Words(), madeWords(*o.Made)
 	}
-	return view{Title: "Make your passkey", Script: "invite", Narrow: true, Body: inviteForm(p)}, nil
+	return view{Title: p.Title, Script: "invite", Narrow: true, Body: inviteForm(p)}, nil
 }

@@ -53,6 +53,11 @@ type MadeKey struct {
 	Registration *Registration `json:"registration,omitempty"`
 }
 
+// Enrolment is what a change of desk.key enrols for a worker.
+func (m MadeKey) Enrolment(w workforce.WorkerID) actions.Enrolment {
+	return actions.Enrolment{Worker: w, Key: m.Key, Possession: m.Possession}
+}
+
 // Registration is what navigator.credentials.create gave a browser.
 type Registration struct {
 	Attestation canonical.Bytes `json:"attestation"`

@@ -70,6 +70,7 @@ form.addEventListener("submit", async (e) => {
     $("invite-made").textContent = answer.synced
       ? "It may be copied to your other devices (synced), so that it does not count as hardware."
       : "It is bound to one device, and counts as hardware.";
+    $("invite-title").textContent = "Your passkey is made";
     form.hidden = true;
     $("invite-done").hidden = false;
     $("invite-done").focus();
