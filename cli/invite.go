@@ -264,7 +264,7 @@ func (c *inviteEnrol) chosen(all []v1.Invitation, me workforce.WorkerID) ([]v1.I
 				out = append(out, i)
 			}
 		}
-		slices.Reverse(out) // the oldest first
+		slices.SortFunc(out, func(a, b v1.Invitation) int { return strings.Compare(string(a.Worker), string(b.Worker)) })
 		if len(out) == 0 {
 			return nil, fault.New(fault.NotFound, "no-invitation", "Nobody has answered an invitation of yours that is still open. countersign invite list shows all.")
 		}
@@ -345,7 +345,8 @@ func (s *Session) wholeKeys(ctx context.Context, p *Page, d deskClient, c action
 		p.Line("How these keys were made is not known here: %s", fault.TextOf(err))
 	}
 	p.Line("Keys, with their words:")
-	says(p, wording.EnrolledKeys(c.Enrol, func(e actions.Enrolment) (m wording.KeyMaking) {
+	for _, e := range c.Enrol {
+		var m wording.KeyMaking
 		if i, ok := made[e.Key.ID()]; ok && i.Worker == e.Worker {
 			m = wording.KeyMaking{Name: i.Name, Invitation: i.ID, By: i.By, At: i.Answer.At, Model: i.Answer.Model, Format: i.Answer.Format}
 		}
@@ -354,6 +355,6 @@ func (s *Session) wholeKeys(ctx context.Context, p *Page, d deskClient, c action
 				m.Name = w.Person.Name
 			}
 		}
-		return m
-	}))
+		says(p, wording.KeyToEnrol(e, m).Lines())
+	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/desk"
+	"countersign.dev/desk/acts"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/ledger/proof/prooftest"
 	"countersign.dev/test/testenv"
@@ -81,7 +82,7 @@ func newTab(d *webtest.Desk, o testenv.AuthenticatorOptions) (*testenv.Tab, *tes
 func TestInvite(t *testing.T) {
 	d := webtest.Open(t, desktest.Options{})
 	secrets, ids := invite(t, d, "ann", "lee")
-	d.Passkeys("kim") // her session is in the browser in which lee's link is opened
+	d.Passkeys("kim", "bea") // kim: her session is in the browser in which lee's link is opened
 	ann, _ := newTab(d, testenv.AuthenticatorOptions{})
 	ann.Open("/invite/" + secrets[0])
 	ready(ann, "invite")
@@ -120,7 +121,24 @@ func TestInvite(t *testing.T) {
 		i := answered(t, d, id)
 		keys.Enrol = append(keys.Enrol, i.Answer.Enrolment(i.Worker))
 	}
-	d.Change(actions.DeskKey, keys)
+	// One officer asks, another reads names and words on the page and countersigns there, a third one too.
+	r := d.Request("ada", acts.Wish{Kind: actions.DeskKey, Change: keys, Reason: "The first passkeys."})
+	bea := d.SignIn("bea")
+	bea.Open("/requests/" + r.ID)
+	ready(bea, "requests")
+	bea.WaitText(".keys", words)
+	bea.Open("/countersign/" + r.ID)
+	ready(bea, "countersign")
+	bea.WaitText("#sentence", "Enrol 2 keys")
+	for _, want := range []string{words, "Name of ann", "Name of lee", lee.Text("#invite-words"), "bound to one device", "made in a browser under the invitation " + ids[0] + " of ada"} {
+		bea.WaitText(".keys", want)
+	}
+	bea.Screenshot("countersign-keys-light-1440")
+	bea.Type("#typed", "keys")
+	bea.Click("input[value=countersign]")
+	bea.Click("#answer button")
+	bea.WaitText("h1", r.ID)
+	d.Countersign(r.ID, "cem")
 	ann.Reload()
 	ann.Allow("404")
 	ann.WaitText("h1", "This link is not good")

@@ -21,34 +21,54 @@ type KeyMaking struct {
 
 const noModel = "00000000-0000-0000-0000-000000000000"
 
-// EnrolledKeys shows the keys that a change enrols, one after the other: for whom, the six words, what
-// sort of key it is, and how it was made.
-func EnrolledKeys(all []actions.Enrolment, of func(actions.Enrolment) KeyMaking) []string {
-	var lines []string
-	for _, e := range all {
-		m := of(e)
-		who := "  " + string(e.Worker)
-		if m.Name != "" {
-			who += ", " + m.Name
-		}
-		lines = append(lines, who, "      "+e.Key.ID().Words(), "      "+MadeKey(e))
-		switch {
-		case m.Invitation != "":
-			lines = append(lines, fmt.Sprintf("      made in a browser under the invitation %s of %s, %s; %s", m.Invitation, m.By, When(m.At), Attested(m.Model, m.Format)))
-		case e.Key.Passkey():
-			lines = append(lines, "      not made under an invitation: nothing is known here of its making")
-		}
+// EnrolledKey is a key that a change enrols, for people who compare it.
+type EnrolledKey struct {
+	Worker workforce.WorkerID
+	Name   string
+	Words  string // that follow from the key
+	Sort   string
+	Wrong  bool   // the key contradicts what is said of it
+	Made   string // how it was made, as the desk has it; empty for a file key
+}
+
+// KeyToEnrol puts an enrolment in words.
+func KeyToEnrol(e actions.Enrolment, m KeyMaking) EnrolledKey {
+	k := EnrolledKey{Worker: e.Worker, Name: m.Name, Words: e.Key.ID().Words(), Sort: MadeKey(e), Wrong: contradicts(e)}
+	switch {
+	case m.Invitation != "":
+		k.Made = fmt.Sprintf("made in a browser under the invitation %s of %s, %s; %s", m.Invitation, m.By, When(m.At), Attested(m.Model, m.Format))
+	case e.Key.Passkey():
+		k.Made = "not made under an invitation: nothing is known here of its making"
+	}
+	return k
+}
+
+// Lines are those of a terminal.
+func (k EnrolledKey) Lines() []string {
+	who := "  " + string(k.Worker)
+	if k.Name != "" {
+		who += ", " + k.Name
+	}
+	lines := []string{who, "      " + k.Words, "      " + k.Sort}
+	if k.Made != "" {
+		lines = append(lines, "      "+k.Made)
 	}
 	return lines
+}
+
+// contradicts reports whether a key is declared bound to hardware, and has signed that it may be
+// copied.
+func contradicts(e actions.Enrolment) bool {
+	return e.Key.Passkey() && e.Key.Hardware && e.Possession.Copyable()
 }
 
 // MadeKey says what sort of key an enrolment is of. Whether a passkey may be copied the key itself has
 // signed, in the proof that it is held.
 func MadeKey(e actions.Enrolment) string {
-	switch copied := e.Key.Passkey() && e.Possession.Copyable(); {
-	case copied && e.Key.Hardware:
+	switch {
+	case contradicts(e):
 		return "CONTRADICTION: its authenticator says that it can be copied, and it is declared bound to hardware. Do not sign."
-	case copied:
+	case e.Key.Passkey() && e.Possession.Copyable():
 		return "passkey, synced: it does not count as hardware"
 	case e.Key.Passkey() && e.Key.Hardware:
 		return "passkey, bound to one device, as its authenticator says; counts as hardware"
