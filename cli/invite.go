@@ -200,7 +200,7 @@ func (c *inviteList) Run(ctx context.Context, s *Session) error {
 		for _, i := range all.Items {
 			switch i.State {
 			case "edited":
-				p.Line("%s: the desk's database has another answer than the browser gave: somebody edited it. Do not enrol it; find out who could.", p.Bad(i.ID))
+				p.Line("%s: the desk's database has another invitation, or another answer, than the ledger: somebody edited it. Do not enrol it; find out who could.", p.Bad(i.ID))
 			case "left":
 				p.Line("%s: the engagement of %s has ended.", i.ID, i.Worker)
 			}

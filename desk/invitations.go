@@ -1,8 +1,10 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -52,7 +54,7 @@ const (
 	InvitationEnrolled  InvitationState = "enrolled"  // the chain has the key
 	InvitationExpired   InvitationState = "expired"   // nobody answered in time
 	InvitationWithdrawn InvitationState = "withdrawn" // it was taken back, or a later one took its place
-	InvitationEdited    InvitationState = "edited"    // what stands in the database is not what the browser handed in
+	InvitationEdited    InvitationState = "edited"    // the ledger has another invitation, or another answer, than the database
 	InvitationLeft      InvitationState = "left"      // the engagement of the worker has ended
 )
 
@@ -103,7 +105,7 @@ func (d *Desk) Invite(ctx context.Context, by kernel.Caller, people []Invitee) (
 		names := make([]string, len(people))
 		for i, p := range people {
 			rows[i] = store.Invitation{ID: d.kernel.IDs.New("inv"), Secret: p.Secret, Log: s.EnrolName(), Worker: p.Worker, By: by.Worker, Made: now, Expires: said.Expires}
-			said.Invited[i], names[i] = entry.Invited{Invitation: rows[i].ID, Worker: p.Worker}, rows[i].ID
+			said.Invited[i], names[i] = entry.Invited{Invitation: rows[i].ID, Secret: p.Secret, Worker: p.Worker}, rows[i].ID
 		}
 		return func(t *kernel.Tx) error {
 			if err := t.DropOldInvitations(canonical.At(now.Add(-keepUnanswered))); err != nil {
@@ -306,10 +308,8 @@ func (d *Desk) show(ctx context.Context, s *proof.State, st workforce.Standing, 
 				}
 				names[i] = p.Name
 			}
-			if !row.Answered.IsZero() {
-				if entered[i], err = asEntered(stx, row); err != nil {
-					return err
-				}
+			if entered[i], err = asEntered(stx, row); err != nil {
+				return err
 			}
 		}
 		return nil
@@ -319,14 +319,14 @@ func (d *Desk) show(ctx context.Context, s *proof.State, st workforce.Standing, 
 	out := make([]Invitation, len(rows))
 	for i, row := range rows {
 		x := Invitation{ID: row.ID, Worker: row.Worker, Name: names[i], By: row.By, Made: row.Made, Expires: row.Expires, State: d.stateOf(s, row)}
-		if !row.Answered.IsZero() {
+		if !row.Answered.IsZero() && entered[i] {
 			a, err := answerOf(row, s)
-			switch {
-			case entered[i] && err == nil:
+			if entered[i] = err == nil; entered[i] {
 				x.Answer = &a
-			case x.State == InvitationAnswered:
-				x.State = InvitationEdited
 			}
+		}
+		if !entered[i] && (x.State == InvitationMade || x.State == InvitationAnswered) {
+			x.State = InvitationEdited
 		}
 		out[i] = x
 	}
@@ -386,17 +386,26 @@ func answer(s *proof.State, row store.Invitation, registration passkey.Registrat
 	return m, nil
 }
 
-// asEntered reports whether an answer is the one that the ledger has.
+// asEntered reports whether the ledger has an invitation, and its answer if it was answered, as its row
+// says. Somebody who writes the database alone makes no invitation and no answer.
 func asEntered(stx *store.Tx, row store.Invitation) (bool, error) {
 	entries, err := stx.EntriesAbout(row.ID, canonical.Time{}, 10)
+	made, answered, over := false, row.Answered.IsZero(), !row.Withdrawn.IsZero()
 	for _, e := range entries {
-		var said entry.InvitationAnswer
-		if e.Body.Kind == entry.KindInvitationAnswered && canonical.UnmarshalExact(e.Body.Data, &said) == nil && said.Invitation == row.ID &&
-			said.Worker == row.Worker && said.Key == row.Key && said.Answer == answerDigest(row.Registration, row.Possession) {
-			return true, err
+		switch e.Body.Kind {
+		case entry.KindInvitation:
+			var said entry.Invitation
+			made = made || canonical.UnmarshalExact(e.Body.Data, &said) == nil && said.By == row.By && said.Expires.Equal(row.Expires.Time) &&
+				slices.Contains(said.Invited, entry.Invited{Invitation: row.ID, Secret: row.Secret, Worker: row.Worker})
+		case entry.KindInvitationAnswered:
+			var said entry.InvitationAnswer
+			answered = answered || canonical.UnmarshalExact(e.Body.Data, &said) == nil &&
+				said == entry.InvitationAnswer{Answer: answerDigest(row.Registration, row.Possession), Invitation: row.ID, Key: row.Key, Worker: row.Worker}
+		case entry.KindInvitationWithdrawn:
+			made = made && over
 		}
 	}
-	return false, err
+	return made && answered, err
 }
 
 // WithdrawInvitation takes an invitation back, answered or not. What is enrolled stays enrolled: a
@@ -469,6 +478,9 @@ func (d *Desk) invited(ctx context.Context, s *proof.State, secret string) (o Op
 		w, ok := s.People.Worker(row.Worker)
 		if !ok {
 			return noInvitation()
+		}
+		if entered, err := asEntered(stx, row); err != nil || !entered {
+			return cmp.Or(err, noInvitation())
 		}
 		p, err := person(stx, w)
 		o.Name = p.Name

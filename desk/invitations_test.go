@@ -375,11 +375,43 @@ func TestSwappedAnswer(t *testing.T) {
 		edited("another registration and its signature") // which is valid by itself
 		write(`update invitation set registration = $2 where id = $1`, made[0].ID, []byte("{}"))
 		edited("no registration")
+		if _, err := w.Invited(t.Context(), secrets[0]); !fault.Is(err, "no-invitation") {
+			t.Errorf("the link of an edited answer: %v", err)
+		}
 		// A row for somebody else's link has a key that signed for another worker.
 		answered(t, w, secrets[1], device(3))
 		write(`update invitation set worker = 'kim' where id = $1`, made[1].ID)
 		if got := listed(t, w, made[1].ID); got.State != desk.InvitationEdited {
 			t.Errorf("moved to somebody else: %+v", got)
 		}
+
+		// A link that nobody made, in an officer's name; the link of another person, who never gets it;
+		// one that lives longer.
+		mine := secretOf(t)
+		digest, _ := actions.InvitationDigest(mine)
+		write(`insert into invitation (id, secret, log, worker, inviter, made, expires) values ('inv_mine', $1, $2, 'kim', 'ada', $3, $4)`,
+			digest.String(), w.EnrolName(), w.Clock().Now().UnixMicro(), w.Clock().Now().Add(time.Hour).UnixMicro())
+		dead := func(what, secret, id string) {
+			t.Helper()
+			if _, err := w.Invited(t.Context(), secret); !fault.Is(err, "no-invitation") {
+				t.Errorf("%s is answered: %v", what, err)
+			}
+			if got := listed(t, w, id); got.State != desk.InvitationEdited {
+				t.Errorf("%s: %+v", what, got)
+			}
+		}
+		dead("a link that nobody made", mine, "inv_mine")
+		theirs, made := invite(t, w, "ada", "eva", "sue", "ole")
+		swapped := secretOf(t)
+		digest, _ = actions.InvitationDigest(swapped)
+		write(`update invitation set secret = $2 where id = $1`, made[0].ID, digest.String())
+		dead("a link whose secret was swapped", swapped, made[0].ID)
+		write(`update invitation set expires = $2 where id = $1`, made[1].ID, w.Clock().Now().Add(99*time.Hour).UnixMicro())
+		dead("a link that was given more time", theirs[1], made[1].ID)
+		if err := w.WithdrawInvitation(t.Context(), desktest.As("ada"), made[2].ID); err != nil {
+			t.Fatal(err)
+		}
+		write(`update invitation set withdrawn = null where id = $1`, made[2].ID)
+		dead("a link that was taken back, and is not any more", theirs[2], made[2].ID)
 	})
 }

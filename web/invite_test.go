@@ -1,15 +1,23 @@
 package web_test
 
 import (
+	"bytes"
 	"crypto/rand"
+	"io"
+	"log/slog"
+	"net/http"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"countersign.dev/actions"
+	"countersign.dev/api"
 	"countersign.dev/desk"
 	"countersign.dev/desk/acts"
 	"countersign.dev/desk/desktest"
+	"countersign.dev/httpd"
 	"countersign.dev/ledger/proof/prooftest"
 	"countersign.dev/test/testenv"
 	"countersign.dev/web/webtest"
@@ -226,5 +234,94 @@ func TestInviteGoesWrong(t *testing.T) {
 	other.Open("/invite/" + secrets[0])
 	if got := other.Text("main"); got != text {
 		t.Errorf("a link of yesterday shows %q", got)
+	}
+}
+
+// lines keeps what is logged.
+type lines struct {
+	mu  sync.Mutex
+	all bytes.Buffer
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all.Write(b)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all.String()
+}
+
+// TestLinksAreNotLogged: no secret of a link is in the log, neither of one that is good nor of one that
+// is not; and whoever guesses learns from no answer what a link is.
+func TestLinksAreNotLogged(t *testing.T) {
+	d := webtest.Open(t, desktest.Options{})
+	secrets, ids := invite(t, d, "ann", "bob")
+	if err := d.WithdrawInvitation(t.Context(), desktest.As("ada"), ids[1]); err != nil {
+		t.Fatal(err)
+	}
+	rest, err := api.New(api.Config{Desk: d.Town.Desk, Version: "test", Now: d.Clock().Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Clock().Hold() // pages say what time it is
+	var log lines
+	d.Serve(httpd.New(httpd.Config{Desk: d.Town.Desk, API: rest, Web: d.Pages, Now: d.Clock().Now, Logger: slog.New(slog.NewTextHandler(&log, nil))}))
+	guess := strings.Repeat("A", len(secrets[0]))
+	answers := map[string][]string{}
+	for _, secret := range []string{secrets[0], secrets[1], guess, "csgi_" + guess[5:], "a%2fb", "<b>"} {
+		for _, path := range []string{"/invite/", "/api/v1/invite/"} {
+			for _, method := range []string{http.MethodGet, http.MethodPost} {
+				if path == "/invite/" && method == http.MethodPost {
+					continue
+				}
+				r, err := http.NewRequestWithContext(t.Context(), method, d.URL+path+strings.ReplaceAll(secret, "<b>", "%3Cb%3E"), strings.NewReader(`{"registration":{"attestation":"","client_data":"","transports":[]},"possession":{"authenticator_data":"","client_data":"","signature":""}}`))
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.Header.Set("Content-Type", "application/json")
+				res, err := http.DefaultClient.Do(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				body, err := io.ReadAll(res.Body)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = res.Body.Close()
+				if res.Header.Get("Referrer-Policy") != "no-referrer" || res.Header.Get("Cache-Control") != "no-store" {
+					t.Errorf("%s %s: headers %v", method, path, res.Header)
+				}
+				if secret == secrets[0] {
+					if want := map[string]int{"GET": 200, "POST": 400}[method]; res.StatusCode != want {
+						t.Errorf("%s %s of a good link: %s", method, path, res.Status)
+					}
+					for _, stranger := range []string{"bob", "ada", "officer", ids[0]} {
+						if strings.Contains(string(body), stranger) {
+							t.Errorf("%s %s tells the holder of a link of %s: %s", method, path, stranger, body)
+						}
+					}
+					continue
+				}
+				if res.StatusCode != http.StatusNotFound {
+					t.Errorf("%s %s%s: %s", method, path, secret, res.Status)
+				}
+				answers[method+path] = append(answers[method+path], string(body))
+			}
+		}
+	}
+	for what, all := range answers {
+		if slices.Sort(all); all[0] != all[len(all)-1] {
+			t.Errorf("%s: links that are not good are answered in several ways: %q", what, slices.Compact(all))
+		}
+	}
+	d.HangUp()
+	for _, secret := range append(secrets, guess[5:], "%3Cb", "<b>") {
+		if text := log.String(); strings.Contains(text, secret) || !strings.Contains(text, "invite/{secret}") {
+			t.Errorf("the log has the secret %s: %s", secret, text)
+		}
 	}
 }

@@ -34,7 +34,7 @@ type Invitation struct {
 	By      workforce.WorkerID `json:"by" doc:"who invited"`
 	Made    canonical.Time     `json:"made"`
 	Expires canonical.Time     `json:"expires" doc:"of the link"`
-	State   string             `json:"state" enum:"made,answered,enrolled,expired,withdrawn,left,edited" doc:"left: the engagement has ended; edited: the database has another answer than the browser gave"`
+	State   string             `json:"state" enum:"made,answered,enrolled,expired,withdrawn,left,edited" doc:"left: the engagement has ended; edited: the ledger has another invitation, or another answer, than the database"`
 	Answer  *MadeKey           `json:"answer,omitempty" doc:"left out before somebody answered, and where the answer was edited"`
 }
 

@@ -265,17 +265,18 @@ type CaseRead struct {
 	Worker workforce.WorkerID `json:"worker"`
 }
 
-// Invitation is the data of entries of kind invitation: somebody invited people. It tells nothing
-// of the links.
+// Invitation is the data of entries of kind invitation: somebody invited people.
 type Invitation struct {
 	By      workforce.WorkerID `json:"by"`
 	Expires canonical.Time     `json:"expires"`
 	Invited []Invited          `json:"invited"`
 }
 
-// Invited is one of the people who were invited, and the name of the invitation.
+// Invited is one of the people who were invited, and the name of the invitation. Secret is the digest
+// of the link's secret, so that nobody puts the digest of another link in its place later.
 type Invited struct {
 	Invitation string             `json:"invitation"`
+	Secret     canonical.Digest   `json:"secret"`
 	Worker     workforce.WorkerID `json:"worker"`
 }
 
