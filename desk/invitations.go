@@ -53,7 +53,7 @@ const (
 	InvitationAnswered  InvitationState = "answered"  // a passkey was made, and waits for its enrolment
 	InvitationEnrolled  InvitationState = "enrolled"  // the chain has the key
 	InvitationExpired   InvitationState = "expired"   // nobody answered in time
-	InvitationWithdrawn InvitationState = "withdrawn" // it was taken back, or a later one took its place
+	InvitationWithdrawn InvitationState = "withdrawn" // it was taken back, a later one took its place, or it was for another site
 	InvitationEdited    InvitationState = "edited"    // the ledger has another invitation, or another answer, than the database
 	InvitationLeft      InvitationState = "left"      // the engagement of the worker has ended
 )
@@ -320,9 +320,11 @@ func (d *Desk) show(ctx context.Context, s *proof.State, st workforce.Standing, 
 	for i, row := range rows {
 		x := Invitation{ID: row.ID, Worker: row.Worker, Name: names[i], By: row.By, Made: row.Made, Expires: row.Expires, State: d.stateOf(s, row)}
 		if !row.Answered.IsZero() && entered[i] {
-			a, err := answerOf(row, s)
-			if entered[i] = err == nil; entered[i] {
+			switch a, err := answerOf(row, s); {
+			case err == nil:
 				x.Answer = &a
+			case x.State == InvitationAnswered:
+				x.State = InvitationWithdrawn // it was made for a site that is not the desk's any more
 			}
 		}
 		if !entered[i] && (x.State == InvitationMade || x.State == InvitationAnswered) {

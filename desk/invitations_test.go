@@ -204,6 +204,37 @@ func unknown(t testing.TB, w *desktest.World) error {
 	return err
 }
 
+// TestInvitationForAnotherSite: what was made for a site that is not the desk's any more is not enrolled.
+func TestInvitationForAnotherSite(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		w := desktest.New(t, o)
+		w.Staff()
+		secrets, made := invite(t, w, "ada", "ann", "bob")
+		answered(t, w, secrets[0], device(1))
+		s, err := w.State(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		trust := s.Trust
+		trust.RelyingParty, trust.Origins = "new.example.org", []string{"https://new.example.org"}
+		w.Change(actions.DeskChange, actions.Setting{Of: actions.PartTrust, Trust: &trust})
+		if got := listed(t, w, made[0].ID); got.State != desk.InvitationWithdrawn || got.Answer != nil {
+			t.Errorf("made for the older site: %+v", got)
+		}
+		if _, err := w.Invited(t.Context(), secrets[0]); !fault.Is(err, "no-invitation") {
+			t.Errorf("its link: %v", err)
+		}
+		old, err := w.Invited(t.Context(), secrets[1])
+		if err != nil || old.RelyingParty != "new.example.org" {
+			t.Fatalf("a link that nobody answered: %+v, %v", old, err)
+		}
+		r, possession := handIn(old, device(2)) // at the older site
+		if _, err := w.AnswerInvitation(t.Context(), secrets[1], r, possession); !fault.Is(err, "bad-passkey") {
+			t.Errorf("a passkey of the older site: %v", err)
+		}
+	})
+}
+
 // TestWhoInvites: who may ask for an enrolment invites, all of a list or nobody of it; others neither
 // invite nor read.
 func TestWhoInvites(t *testing.T) {
