@@ -79,6 +79,11 @@ func Read(r Registration, challenge [32]byte, site Site) (Made, error) {
 	if _, deeper := canonical.Deeper(r.ClientData, 8); deeper {
 		return Made{}, bad("The registration's client data is malformed.")
 	}
+	// The library reads client data more leniently: what it makes of a text must not depend on who
+	// reads it.
+	if _, err := ChallengeOf(r); err != nil {
+		return Made{}, err
+	}
 	answer := protocol.AuthenticatorAttestationResponse{
 		AuthenticatorResponse: protocol.AuthenticatorResponse{ClientDataJSON: protocol.URLEncodedBase64(r.ClientData)},
 		AttestationObject:     protocol.URLEncodedBase64(r.Attestation),
