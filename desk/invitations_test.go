@@ -160,8 +160,13 @@ func TestDeadLinks(t *testing.T) {
 			t.Errorf("taken back twice: %v", err)
 		}
 		answered(t, w, secrets[3], device(3))
-		invite(t, w, "ada", "sue", "kim") // earlier ones end, answered or not
+		again, _ := invite(t, w, "ada", "sue", "kim") // earlier ones end, answered or not
+		answered(t, w, again[0], device(4))
 		w.Clock().Advance(7 * time.Hour)  // dan's last day is over
+		digest, _ := actions.InvitationDigest(secretOf(t))
+		if _, err := w.Invite(t.Context(), desktest.As("ada"), []desk.Invitee{{Worker: "dan", Secret: digest}}); !fault.Is(err, "bad-invitation") {
+			t.Errorf("somebody who has left is invited: %v", err)
+		}
 		dead := func(secret, what string) {
 			t.Helper()
 			_, err := w.Invited(t.Context(), secret)
@@ -186,6 +191,7 @@ func TestDeadLinks(t *testing.T) {
 		}
 		w.Clock().Advance(17 * time.Hour)
 		dead(secrets[0], "of yesterday")
+		dead(again[0], "answered, and of yesterday")
 		if got := listed(t, w, made[0].ID); got.State != desk.InvitationExpired {
 			t.Errorf("of yesterday: %s", got.State)
 		}
@@ -337,6 +343,8 @@ func TestAnswersThatAreNone(t *testing.T) {
 		synced.Usual.Flags |= prooftest.Backupable
 		_, copyable := handIn(ann, synced)
 		refused("copyable when it signs, and not when it was made", "bad-passkey", good, copyable)
+		copied, _ := handIn(ann, synced)
+		refused("copyable when it was made, and not when it signs", "bad-passkey", copied, possession)
 
 		w.Change(actions.DeskKey, actions.Keys{Enrol: []actions.Enrolment{{Worker: "bob", Key: device(5).PublicKey(), Possession: device(5).Sign(actions.PossessionChallenge(w.EnrolName(), "bob", device(5).PublicKey().ID()))}}})
 		taken, takenPossession := handIn(ann, device(5))
@@ -351,6 +359,9 @@ func TestAnswersThatAreNone(t *testing.T) {
 		late, latePossession := handIn(ann, device(7))
 		refused("a second answer", "invitation-answered", late, latePossession)
 		refused("half a second answer", "invitation-answered", good, latePossession)
+		said := good
+		said.Transports = []string{"nfc"}
+		refused("the other half", "invitation-answered", said, possession)
 
 		// Guessing what an answer may be costs the desk little.
 		kim, err := w.Invited(t.Context(), secrets[2])
@@ -409,6 +420,11 @@ func TestSwappedAnswer(t *testing.T) {
 		if _, err := w.Invited(t.Context(), secrets[0]); !fault.Is(err, "no-invitation") {
 			t.Errorf("the link of an edited answer: %v", err)
 		}
+		write(`update invitation set log = 'rehearsal.example.com/ledger' where id = $1`, made[1].ID)
+		if _, err := w.Invited(t.Context(), secrets[1]); !fault.Is(err, "no-invitation") {
+			t.Errorf("the link of another desk: %v", err)
+		}
+		write(`update invitation set log = $2 where id = $1`, made[1].ID, w.EnrolName())
 		// A row for somebody else's link has a key that signed for another worker.
 		answered(t, w, secrets[1], device(3))
 		write(`update invitation set worker = 'kim' where id = $1`, made[1].ID)

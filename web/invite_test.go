@@ -187,7 +187,7 @@ func TestInvite(t *testing.T) {
 // address, the desk refuses what came, and a link is dead.
 func TestInviteGoesWrong(t *testing.T) {
 	d := webtest.Open(t, desktest.Options{})
-	secrets, ids := invite(t, d, "ann", "bob")
+	secrets, ids := invite(t, d, "ann", "bob", "sue")
 	tab, _ := newTab(d, testenv.AuthenticatorOptions{Synced: true})
 	tab.Allow("404", "409")
 	tab.Open("/invite/" + secrets[0])
@@ -209,6 +209,20 @@ func TestInviteGoesWrong(t *testing.T) {
 	tab.WaitText("#invite-done", "does not count as hardware")
 	if got := answered(t, d, ids[0]); !got.Answer.Made.Synced || got.Answer.Made.Key.Hardware {
 		t.Errorf("a synced passkey: %+v", got.Answer.Made)
+	}
+
+	// Something between page and desk puts another key in the place of the one that was made.
+	altered, _ := newTab(d, testenv.AuthenticatorOptions{})
+	altered.Open("/invite/" + secrets[2])
+	ready(altered, "invite")
+	testenv.Eval[bool](altered, `(() => { const real = window.fetch;
+		window.fetch = async (...a) => { const r = await real(...a); return new Response(JSON.stringify({ ...await r.json(), key: "key_" + "0".repeat(32) }), { status: r.status }); }; return true; })()`)
+	altered.Click("#invite-go")
+	altered.Wait("#touch-2.now")
+	altered.Click("#invite-go")
+	altered.WaitText("#invite-error", "another key than the one that was made here")
+	if altered.Count("#invite-done:not([hidden])") != 0 {
+		t.Error("the words of another key are shown")
 	}
 
 	// A page that is open while the link ends.
