@@ -162,7 +162,7 @@ func TestDeadLinks(t *testing.T) {
 		answered(t, w, secrets[3], device(3))
 		again, _ := invite(t, w, "ada", "sue", "kim") // earlier ones end, answered or not
 		answered(t, w, again[0], device(4))
-		w.Clock().Advance(7 * time.Hour)  // dan's last day is over
+		w.Clock().Advance(7 * time.Hour) // dan's last day is over
 		digest, _ := actions.InvitationDigest(secretOf(t))
 		if _, err := w.Invite(t.Context(), desktest.As("ada"), []desk.Invitee{{Worker: "dan", Secret: digest}}); !fault.Is(err, "bad-invitation") {
 			t.Errorf("somebody who has left is invited: %v", err)
