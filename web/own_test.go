@@ -3,6 +3,7 @@ package web_test
 import (
 	"testing"
 
+	"countersign.dev/cases"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/store"
 	"countersign.dev/test/testenv"
@@ -44,12 +45,14 @@ func TestOwnAccounts(t *testing.T) {
 	tab.WaitText("#own-found", "@singer")
 	tab.Click("#own-sign")
 	tab.WaitText("dl.facts", "1 declared")
-	var kept store.Declared
-	if err := d.Store.Read(t.Context(), func(tx *store.Tx) (err error) {
-		kept, _, err = tx.Declared("ann")
+	if err := d.Store.Read(t.Context(), func(tx *store.Tx) error {
+		kept, own, seal, err := tx.OwnAccounts("ann")
+		if !kept || len(own) != 1 || own[0] != cases.OwnDigest(desktest.OwnSecret, "plaza", "acct/2") || seal == "" {
+			t.Errorf("the desk keeps %v, %q, sealed with %q", kept, own, seal)
+		}
 		return err
-	}); err != nil || kept.Accounts != 1 || kept.Seal == "" {
-		t.Errorf("the desk keeps %+v: %v", kept, err)
+	}); err != nil {
+		t.Fatal(err)
 	}
 	if n := tab.Count("#own-none"); n != 0 {
 		t.Error("whoever has declared an account can declare to have none")
