@@ -2,13 +2,8 @@ package httpd_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"io"
 	"math/big"
@@ -24,6 +19,7 @@ import (
 
 	"countersign.dev/fault"
 	"countersign.dev/httpd"
+	"countersign.dev/test/testenv"
 )
 
 // issued is a certificate that signs itself, as two PEM files.
@@ -34,21 +30,11 @@ type issued struct {
 
 func issue(t *testing.T, serial int64, names ...string) issued {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	cert, key, err := testenv.Certificate(serial, names...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	of := &x509.Certificate{SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "desk"}, DNSNames: names,
-		NotBefore: time.Unix(0, 0), NotAfter: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC), IsCA: true, BasicConstraintsValid: true}
-	der, err := x509.CreateCertificate(rand.Reader, of, of, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return issued{pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), of.SerialNumber}
+	return issued{cert, key, big.NewInt(serial)}
 }
 
 func writeFile(t *testing.T, path string, b []byte) {

@@ -81,6 +81,14 @@ func TestCountersign(t *testing.T) {
 	signer.Press("a") // no single keys but its own
 	signer.Press("g")
 	signer.Press("q")
+	testenv.Eval[bool](signer, `(() => { getSelection().selectAllChildren(document.querySelector("label[for=typed] strong")); return true; })()`)
+	signer.Edit("copy")
+	signer.Focus("#typed")
+	signer.Edit("paste")
+	signer.WaitText("#answer-error", "Type it by hand")
+	if got := testenv.Eval[string](signer, `document.querySelector("#typed").value`); got != "" {
+		t.Errorf("pasting fills in %q", got)
+	}
 	signer.Type("#typed", "@sing")
 	signer.Click("input[value=countersign]")
 	signer.Click("#answer button")

@@ -73,7 +73,11 @@ page("countersign", (main) => {
   }, 1000);
 
   // The handle is typed and not pasted: the hand says which one is meant.
-  for (const e of ["paste", "drop"]) $("#typed", form).addEventListener(e, (x) => x.preventDefault());
+  $("#typed", form).addEventListener("beforeinput", (e) => {
+    if (!/^insertFrom(Paste|Drop|Yank)/.test(e.inputType)) return;
+    e.preventDefault();
+    $("#answer-error", form).textContent = "Type it by hand: the hand says which one you mean.";
+  });
   const verdict = () => form.verdict.value;
   form.addEventListener("change", () => {
     $("#why", form).hidden = !["decline", "alarm"].includes(verdict());
