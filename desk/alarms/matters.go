@@ -42,7 +42,7 @@ type Matter struct {
 func (m Matter) Needs() bool { return m.Severity == Page || m.Severity == Warn }
 
 // Sections of matters, in the order in which they are shown.
-var Sections = []string{"executor", "watch", "ledger", "requests", "reviews", "incidents", "emergencies", "freezes", "lifts", "officers", "recoveries", "alarms", "reports", "people"}
+var Sections = []string{"executor", "watch", "ledger", "requests", "reviews", "incidents", "emergencies", "freezes", "lifts", "officers", "recoveries", "alarms", "reports", "queues", "people"}
 
 // How long something waits before somebody is told.
 const (
@@ -106,6 +106,13 @@ func (d *Room) matters(ctx context.Context, s *proof.State) (all []Matter, err e
 	all = append(all, d.officerMatters(s)...)
 	all = append(all, d.programMatters(s)...)
 	all = append(all, d.leaving(s)...)
+	for _, gather := range d.more {
+		other, err := gather(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, other...)
+	}
 	slices.SortStableFunc(all, func(a, b Matter) int { return slices.Index(Sections, a.Section) - slices.Index(Sections, b.Section) })
 	return all, nil
 }
