@@ -118,7 +118,7 @@ func incidentTrust(dir string) (proof.Trust, error) {
 type incidentVerify struct {
 	Bundle string `arg:"" help:"The bundle's file."`
 	rooted
-	HTML   string `name:"html" placeholder:"FILE" help:"Also write the report as a page with the findings."`
+	HTML string `name:"html" placeholder:"FILE" help:"Also write the report as a page with the findings."`
 }
 
 func (c *incidentVerify) Help() string {

@@ -79,7 +79,7 @@ func readWarrant(path string) ([]byte, error) {
 }
 
 type warrantVerify struct {
-	File   string `arg:"" help:"The warrant, or the proof of a document (ledger show --out)."`
+	File string `arg:"" help:"The warrant, or the proof of a document (ledger show --out)."`
 	rooted
 	Ledger string `placeholder:"URL|FOLDER" help:"Also follow the governance chain there: judge by the people and keys as they were at the warrant's place, and say what has changed since. At the address of a desk you must be signed in there."`
 }
