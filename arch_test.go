@@ -69,7 +69,7 @@ var house = map[string]room{
 	"desk/inquiry":     {"desk/alarms desk/kernel store jobs alarm exposure policy ledger link/v1 ledger/proof ledger/entry actions workforce platform", "answers and changes nothing; it must not know incidents or acts"},
 	"desk/incidents":   {"desk/alarms desk/kernel store jobs alarm wording incident exposure policy ledger ledger/proof ledger/entry actions workforce platform", "what went wrong; acts call it, it calls none"},
 	"desk/acts":        {"cases desk/sets desk/incidents desk/inquiry desk/alarms desk/kernel store jobs alarm policy ledger link/v1 ledger/proof ledger/entry actions workforce platform", "what people ask to have done, and what came of it"},
-	"desk/casework":    {"alarm ledger/entry desk/acts desk/alarms desk/sets desk/kernel store jobs cases policy ledger link/v1 ledger/proof actions workforce platform", "what comes in, who works on it, and what they decide; acts carry out what is decided and do not know it"},
+	"desk/casework":    {"wording alarm ledger/entry desk/acts desk/alarms desk/sets desk/kernel store jobs cases policy ledger link/v1 ledger/proof actions workforce platform", "what comes in, who works on it, and what they decide; acts carry out what is decided and do not know it"},
 	"desk/rolls":       {"desk/kernel store ledger ledger/proof", "puts documents into rolls and shows them; what they say is other rooms' affair"},
 	"desk":             {"passkey policy news cases desk/casework desk/acts desk/sets desk/rolls desk/incidents desk/inquiry desk/alarms desk/kernel store ledger link/v1 ledger/proof ledger/entry actions workforce platform", "the one write path and the door to its rooms; it must not know how it is reached, nor hold a platform's credential; alarms leave through it"},
 

@@ -51,7 +51,7 @@ var reads = []string{"Invited", "Invitations", "MadeByInvitation", "Pairing", "P
 //
 // AnswerInvitation is for somebody who is not known yet, so that no refusal is entered; see
 // TestInvitation.
-var others = append([]string{"AnswerInvitation", "Pair", "CertifyPairing", "TakePairing", "KeepPreferences", "SignInBrowser", "JudgeLifts", "CheckChange", "Hashes", "PastQueues", "Queues", "Rules", "CheckExposure", "CheckHealth", "CheckReview", "CoverageChange", "Found", "OpenWatched", "RollWaiting", "Run", "Sweep", "SweepHashes", "DraftMeasures", "DraftLifts", "JudgeTakeBack", "DueClocks", "JudgeMeasures", "Unedited"}, worksOnCases...)
+var others = append([]string{"AnswerInvitation", "Also", "Pair", "CertifyPairing", "TakePairing", "KeepPreferences", "SignInBrowser", "JudgeLifts", "CheckChange", "Hashes", "PastQueues", "Queues", "Rules", "CheckExposure", "CheckHealth", "CheckReview", "CoverageChange", "Found", "OpenWatched", "RollWaiting", "Run", "Sweep", "SweepHashes", "DraftMeasures", "DraftLifts", "JudgeTakeBack", "DueClocks", "JudgeMeasures", "Unedited"}, worksOnCases...)
 
 // worksOnCases are the methods of casework that change something.
 var worksOnCases = []string{"OpenPicture", "ReleaseMedia", "RemovePicture", "Claim", "Decide", "Do", "Extend", "Find", "KeepDraft", "Next", "Release", "Reveal", "TakeBack", "TakeReports", "WithdrawReport"}

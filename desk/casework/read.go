@@ -149,7 +149,7 @@ func (d *Room) MayReadQueue(ctx context.Context, by kernel.Caller, name string) 
 		return err
 	}
 	if !contains(d.readable(s, st, queues), name) {
-		return noQueue(name)
+		return d.noQueueFor(s, st, queues, name)
 	}
 	return nil
 }
@@ -219,7 +219,7 @@ func (d *Room) Cases(ctx context.Context, by kernel.Caller, f Filter) ([]cases.C
 		q.Queues = d.readable(s, st, queues)
 		if f.Queue != "" {
 			if !contains(q.Queues, f.Queue) {
-				return nil, "", noQueue(f.Queue)
+				return nil, "", d.noQueueFor(s, st, queues, f.Queue)
 			}
 			q.Queues = []string{f.Queue}
 		}
