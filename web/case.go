@@ -32,6 +32,7 @@ type casePage struct {
 	Raw      string
 	Document string
 	Mine     bool // the reader holds the case
+	ByFile   bool // the reader's own key is a file
 	Holder   string
 	Media    bool // the reader may say what becomes of its pictures
 	Renewed  bool
@@ -161,6 +162,7 @@ func (s *Server) held(ctx context.Context, by reader, t casework.Taken) (view, e
 }
 
 func (s *Server) casePage(ctx context.Context, by reader, p casePage) (view, error) {
+	p.ByFile = by.ByFile
 	p.Now, p.Raw = s.config.Now(), string(canonical.MustMarshal(p.Shown))
 	state, err := s.desk.State(ctx)
 	if err != nil {
@@ -363,6 +365,9 @@ func (s *Server) next(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	b.moment = s.desk.Moment()
+	if b.ByFile, err = s.byFile(r.Context(), b.Browser); err != nil {
+		return err
+	}
 	t, err := s.desk.Next(r.Context(), b.of(), in.Queue, in.Without...)
 	if fault.Is(err, "nothing-waits") {
 		w.WriteHeader(http.StatusNoContent)

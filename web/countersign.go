@@ -50,6 +50,7 @@ type signPage struct {
 	Since     string
 	Expires   canonical.Time
 	Open      bool
+	ByFile    bool // the reader's own key is a file
 }
 
 // checked are the facts that the page's script compares with the action, by the names that they have
@@ -80,7 +81,7 @@ func (s *Server) countersign(ctx context.Context, r *http.Request, by reader) (v
 		return view{Title: "Not yours to sign", Here: "/countersign", Body: notYours(id, why)}, nil
 	}
 	p := signPage{Sight: seen, Sentence: wording.Sentence(seen.Action), Facts: wording.Facts(seen.Action), Need: wording.Need(seen.Need, false),
-		Platform: seen.Action.Subject.Platform != actions.DeskPlatform, Expires: seen.Expires(), Open: seen.Open() && seen.May && !seen.HasSigned}
+		Platform: seen.Action.Subject.Platform != actions.DeskPlatform, Expires: seen.Expires(), ByFile: by.ByFile, Open: seen.Open() && seen.May && !seen.HasSigned}
 	p.Typed = typed(seen.Action)
 	if act, undone, ok := strings.Cut(p.Sentence, ". What undoes it:"); ok {
 		p.Sentence, p.Undone = act+".", "What undoes it:"+undone

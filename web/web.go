@@ -192,6 +192,7 @@ type view struct {
 type reader struct {
 	desk.Browser
 	Name   string
+	ByFile bool   // the key that the reader signed in with is a file: no page can sign with it
 	moment string // before the page was read: what changes after it is told to the page
 }
 
@@ -210,6 +211,10 @@ func (s *Server) page(f func(context.Context, *http.Request, reader) (view, erro
 			return
 		}
 		by := reader{Browser: b, Name: string(b.Worker), moment: s.desk.Moment()}
+		if by.ByFile, err = s.byFile(r.Context(), b); err != nil {
+			s.fail(w, r, &by, err)
+			return
+		}
 		v, err := f(r.Context(), r, by)
 		if err != nil {
 			s.fail(w, r, &by, err)
@@ -217,6 +222,24 @@ func (s *Server) page(f func(context.Context, *http.Request, reader) (view, erro
 		}
 		s.show(w, r, http.StatusOK, &by, v)
 	}
+}
+
+// byFile reports whether somebody signed in with a key that is a file. The keys that a demo's visitors
+// have are in their browsers.
+func (s *Server) byFile(ctx context.Context, b desk.Browser) (bool, error) {
+	if s.config.Demo != nil {
+		return false, nil
+	}
+	state, err := s.desk.State(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, k := range state.People.KeysOf(b.Worker) {
+		if k.ID() == b.Session.Key {
+			return k.Algorithm == workforce.FileEd25519, nil
+		}
+	}
+	return false, nil
 }
 
 // open adapts a page that anybody may see.

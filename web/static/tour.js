@@ -56,7 +56,6 @@ function show() {
   for (const b of current().querySelectorAll("[data-be]")) b.hidden = b.dataset.be === me && (done || ["agent", "contractor"].includes(state.at));
   for (const b of current().querySelectorAll("[data-act]")) b.hidden = !me || (current().querySelector("[data-be]") && current().querySelector("[data-be]").dataset.be !== me);
   if (state.at === "agent" && !done) out().textContent = state.cases ? state.cases + " of 3" : "";
-  root.style.setProperty("--tour", bar.offsetHeight + "px");
 }
 
 function done(step, text) {
@@ -154,6 +153,10 @@ document.addEventListener("click", (e) => {
   save();
   show();
 });
+
+// A bar takes room at the bottom of every page; the pill that it folds to takes none.
+const room = () => root.style.setProperty("--tour", (state.left ? 0 : bar.offsetHeight) + "px");
+new ResizeObserver(room).observe(bar);
 
 save();
 show();
