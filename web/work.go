@@ -14,6 +14,7 @@ import (
 type workPage struct {
 	casework.Day
 	Hold, Turn, Away []cases.Case
+	Works            bool // the reader may take cases from a queue
 	Now              time.Time
 }
 
@@ -32,7 +33,11 @@ func (s *Server) work(ctx context.Context, _ *http.Request, by reader) (view, er
 	if err != nil {
 		return view{}, err
 	}
-	p := workPage{Day: day, Now: s.config.Now()}
+	on, err := s.desk.WorksOn(ctx, by.of())
+	if err != nil {
+		return view{}, err
+	}
+	p := workPage{Day: day, Works: len(on) > 0, Now: s.config.Now()}
 	for _, c := range day.Cases {
 		switch {
 		case c.State == cases.Claimed && c.Holder == by.Worker:
