@@ -28,6 +28,7 @@ func TestPlacesByRole(t *testing.T) {
 	}
 	agent.Press("Ctrl+k")
 	agent.Type("#palette-field", "incident")
+	agent.Wait("#palette-none")
 	agent.WaitText("#palette-none", "Nothing found")
 
 	reader := d.SignIn("kim")
