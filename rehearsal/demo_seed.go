@@ -294,6 +294,8 @@ func demoPost(random *rand.Rand, account string, a plaza.NewAccount, n int, now 
 	switch a.Handle {
 	case president:
 		texts, first = presidential, 0
+	case mayor:
+		texts, first = hacked, 0
 	case spammer:
 		texts = []string{"FREE PHONES for the first 1,000!!! Tell me your password and it is yours."}
 	}
@@ -335,6 +337,13 @@ var everyday = []string{
 	"Saw Saturn's rings tonight, with a telescope from the flea market.", "Soup for forty people. It was enough.", "The bees are back.",
 	"A good rule: reply tomorrow.", "I fixed the gate. The gate disagrees.", "The market has plums again.", "What a match!", "Rain on the tent all night. Would do it again.",
 	"Small victory: the printer.", "My daughter's first goal, and I was looking at my phone.", "Does the sea smell different in winter, or do I?",
+}
+
+// hacked are the posts of an account that is in strangers' hands.
+var hacked = []string{
+	"This is your mayor. Send me your password, and I pay your rent. Only tonight!",
+	"City hall gives away 500 coins. Write me the code that your phone just got.",
+	"All who sent me their password are paid twice. I am not hacked.",
 }
 
 var presidential = []string{

@@ -313,7 +313,7 @@ func document(f frame) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if f.Demo != nil {
-			templ_7745c5c3_Err = tourBar(f.Demo).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = tourBar(f.Demo, f.named()).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

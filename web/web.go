@@ -307,6 +307,14 @@ type frame struct {
 	Prefers string  // how the reader likes the pages, canonical JSON
 }
 
+// named names the reader of a page; nobody: empty.
+func (f frame) named() string {
+	if f.Reader == nil {
+		return ""
+	}
+	return f.Reader.Name
+}
+
 // show writes a page, or only its content if a page's script asks for that.
 func (s *Server) show(w http.ResponseWriter, r *http.Request, status int, by *reader, v view) {
 	f := frame{view: v, Static: "/static/" + s.version, Reader: by, Now: s.config.Now(), Idle: s.config.Idle, Path: r.URL.RequestURI(), Demo: s.config.Demo}
