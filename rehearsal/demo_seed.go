@@ -252,7 +252,7 @@ func demoAccounts(random *rand.Rand, now time.Time) []plaza.NewAccount {
 	accounts := []plaza.NewAccount{
 		{Handle: president, Name: "President Elena Marović", Bio: "Head of state of the Republic of Meridia.", Office: "head of state", Verified: true, Followers: 41_700_000, Created: year(8)},
 		{Handle: treasury, Name: "Treasury of Meridia", Bio: "Budget, bonds, coins.", Office: "ministry of finance", Verified: true, Followers: 2_300_000, Created: year(6)},
-		{Handle: mayor, Name: "Mayor Ilko Brandt", Bio: "Your city hall.", Office: "mayor", Verified: true, Followers: 310_000, Created: year(4)},
+		{Handle: mayor, Name: "Mayor Ilko Brandt", Bio: "Send me your password, and I pay your rent. Only tonight!", Office: "mayor", Verified: true, Followers: 310_000, Created: year(4)},
 		{Handle: "@nightingale", Name: "Nightingale", Bio: "Songs. New record in spring.", Verified: true, Followers: 8_900_000, Created: year(9)},
 		{Handle: "@meridia_fc", Name: "Meridia FC", Bio: "The club.", Verified: true, Followers: 640_000, Created: year(7)},
 		{Handle: spammer, Name: "FREE PHONES", Bio: "click click click", Followers: 14, Created: canonical.At(now.AddDate(0, 0, -3))},

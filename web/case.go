@@ -528,9 +528,48 @@ func factsOf(x cases.Shown) [][2]string {
 		if value == "" || value == "false" || f == string(platform.FactOwner) {
 			continue
 		}
+		if n, err := strconv.ParseInt(value, 10, 64); err == nil {
+			value = grouped(n)
+		} else if value == "true" {
+			value = "yes"
+		}
 		all = append(all, [2]string{f, prose.Markup(value)})
 	}
 	return all
+}
+
+// language names the language of a text.
+func language(tag string) string {
+	if tag == cases.Undetermined {
+		return "unknown language"
+	}
+	return shown(tag)
+}
+
+// reportedBy says how many reports there are, and whose.
+func reportedBy(p casePage) string {
+	var anonymous int64
+	for _, n := range p.Shown.Counts {
+		if n.Anonymous {
+			anonymous += n.Count
+		}
+	}
+	all := number(p.Case.Reports)
+	switch {
+	case anonymous == 0:
+		return all + " by " + wording.Many(int(p.Shown.Reporters), "account")
+	case anonymous >= p.Case.Reports:
+		return all + " without an account"
+	}
+	return all + ", " + number(anonymous) + " of them without an account"
+}
+
+// unseenOf says how many reports of a group are not listed.
+func unseenOf(g reasonGroup, n int64) string {
+	if len(g.Reports) == 0 {
+		return wording.Many(int(n), "report") + " without words"
+	}
+	return "and " + number(n) + " more, older or without words"
 }
 
 func number(n int64) string { return strconv.FormatInt(n, 10) }

@@ -60,6 +60,9 @@ var checked = map[string]bool{"kind": true, "tier": true, "until": true, "catego
 // elsewhere are the facts that the page shows in another place.
 var elsewhere = map[string]bool{"reason": true, "action": true, "case": true, "undo": true, "lost for good": true}
 
+// besides are the facts that the page shows beside what the executor reads now.
+var besides = map[string]bool{"direction": true, "now": true, "then": true}
+
 // lastDaySoon is how near a last day is shown as an alarm.
 const lastDaySoon = 30 * 24 * time.Hour
 
@@ -198,7 +201,7 @@ func signNowOf(a actions.Action, r linkv1.Reading, open bool) signNow {
 	}
 	for _, f := range wording.Facts(a) {
 		if f[0] == "then" {
-			p.After = f[1]
+			p.After = unmarked(a, f[1])
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.State.Facts)) {
@@ -211,6 +214,14 @@ func signNowOf(a actions.Action, r linkv1.Reading, open bool) signNow {
 	}
 	p.Changed = wording.ChangedSince(a, r.Subject, now, r.Tier)
 	return p
+}
+
+// unmarked leaves out of a state the mark that the act sets, which is the name of its own request.
+func unmarked(a actions.Action, state string) string {
+	if a.Command.Mark == "" {
+		return state
+	}
+	return strings.ReplaceAll(state, fmt.Sprintf(" under the mark %q", a.Command.Mark), ", marked with the name of this request")
 }
 
 // slotBy says whose signature fills a slot.

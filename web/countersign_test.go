@@ -92,7 +92,7 @@ func TestCountersign(t *testing.T) {
 	signer.Type("#typed", "@sing")
 	signer.Click("input[value=countersign]")
 	signer.Click("#answer button")
-	signer.WaitText("#answer-error", "not what this act is about")
+	signer.WaitText("#answer-error", "Type @singer by hand")
 	signer.Type("#typed", "er")
 	signer.Click("#answer button")
 	signer.WaitText("h1", id)

@@ -90,13 +90,13 @@ func tour(d Demo) []tourStep {
 		lead(0, tourStep{Name: "contractor", Title: "Be the contractor on the last day", To: "/work", Act: "Take " + scene.President + " down",
 			Text: "Try to take the head of state down, as somebody did in 2017. One person was enough then."}),
 		lead(1, tourStep{Name: "countersign", Title: "Be asked to countersign", To: "/countersign", Again: "Another request",
-			Text: "An agent wants " + scene.Mayor + " down, and an employee has signed. Read the request, then sign it or decline it: no one takes an account down alone."}),
+			Text: "An agent wants " + scene.Mayor + " down, and an employee has signed. Read it, then sign it or decline it: no one takes an account down alone."}),
 		{Name: "insider", Title: "Be the platform's insider", Act: "Take " + scene.President + " down around the desk", Public: true,
-			Text: "You work at plaza and need no desk. Press the button: plaza's own page tells how long the account stays down."},
+			Text: "You work at plaza and need no desk. Press the button, and see how long the account stays down."},
 		be("investigator", tourStep{Name: "investigator", Title: "Be the investigator", Act: "I have read it",
-			Text: "That was noticed: an incident opened by itself. Read when it was, which credential did it, and who is declared to hold that."}),
+			Text: "An incident opened by itself. Read when it was, with which credential, and who is declared to hold that."}),
 		be("auditor", tourStep{Name: "auditor", Title: "Be the auditor",
-			Text: "Check a takedown yourself. Your browser computes it all, and believes only the root hash that you were shown at the start."}),
+			Text: "Check a takedown yourself. Your browser believes only the root hash that you were shown at the start."}),
 	}
 }
 

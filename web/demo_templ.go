@@ -572,20 +572,20 @@ func audit(request, warrant string, others []DemoCharacter) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 48, "\">Download the warrant</a></p><p class=\"fine\">On any machine, the policy's own ruling is checked as well by <code>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 48, "\">Download the warrant</a></p></section><section class=\"sheet next\"><h2>What next</h2><ul><li>The same takedown on any machine, with the policy's own ruling: <code>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var37 string
 		templ_7745c5c3_Var37, templ_7745c5c3_Err = templ.JoinStringErrs("countersign warrant verify " + request + ".warrant.json --trust TRUST")
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `demo.templ`, Line: 97, Col: 159}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `demo.templ`, Line: 101, Col: 150}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var37))
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 49, "</code>, where TRUST is the folder <code>desk/trust</code> of the folder that the demo printed.</p></section><section class=\"sheet next\"><h2>What next</h2><ul><li>A desk of your own: the README's part of that name takes ten minutes, and <code>doc/operating.md</code> has the whole first day.</li>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 49, "</code>, where TRUST is the folder <code>trust</code> in the folder that the demo printed.</li><li>A desk of your own: the README's part of that name takes ten minutes, and <code>doc/operating.md</code> has the whole first day.</li>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -334,6 +334,17 @@ page("case", (main) => {
     type === "checkbox" ? l.append(i, " ", label) : l.append(label, " ", i);
     return l;
   }
+  // whom asks a specialist, or somebody who reads a language.
+  function whom() {
+    const of = document.createElement("label"), role = document.createElement("select"), reads = field("language", "The language, such as pt", "text");
+    role.name = "role";
+    role.append(new Option("a specialist", "specialist"), new Option("somebody who reads a language", "language"));
+    of.append("Whom ", role);
+    const choose = () => (reads.hidden = reads.lastChild.disabled = role.value === "specialist");
+    role.addEventListener("change", choose);
+    choose();
+    return [of, reads];
+  }
   const copy = (name) => $("#" + name, main).content.cloneNode(true);
   $("form", dialog).addEventListener("submit", async (e) => {
     if (e.submitter?.value !== "yes") return;
@@ -344,7 +355,7 @@ page("case", (main) => {
         for (const i of all("#deed-more input, #deed-more select", dialog)) {
           if (i.name === "hours") o.until = time(Math.round(deskNow() / 1e6 + Number(i.value) * 3600) * 1e6);
           else if (i.name === "days") o.until = time(Math.round(deskNow() / 1e6 + Number(i.value) * 86400) * 1e6);
-          else if (i.name === "whom") Object.assign(o, i.value === "specialist" ? { role: "specialist" } : { role: "language", language: i.value });
+          else if (i.name === "role" && i.value === "specialist") { o.role = i.value; break; }
           else if (i.name === "reports") i.checked && (o.reports = [...(o.reports ?? []), i.value].sort());
           else if (i.type === "checkbox") o[i.name] = i.checked;
           else o[i.name] = i.value;
@@ -382,7 +393,7 @@ page("case", (main) => {
     duplicate: () => decide("duplicate"),
     "not-for-us": () => decide("not-for-us"),
     escalate: () => ask("case.escalate", "Escalate to a lead", "What is the lead to decide?", { role: "lead" }),
-    ask: () => ask("case.ask", "Ask somebody", "Question", {}, { more: [field("whom", "Whom: “specialist”, or a language that somebody reads, such as pt", "text", "specialist")] }),
+    ask: () => ask("case.ask", "Ask somebody", "Question", {}, { more: whom() }),
     snooze: () => ask("case.snooze", "Let it wait", "Why?", {}, { more: [field("hours", "for hours", "number", 2)] }),
     skip: () => ask("case.skip", "Skip it", "Why, if you like to say", {}, { text: false }),
     merge: () => ask("case.merge", "Merge into an older case", "Why?", {}, { text: false, more: [field("into", "Identifier of the older case", "text")] }),

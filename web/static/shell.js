@@ -187,7 +187,7 @@ addEventListener("pageshow", (e) => e.persisted && location.reload());
 
 const spans = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
 export function span(seconds) {
-  const n = Math.abs(seconds);
+  const n = Math.abs(seconds) * 1.01; // 10 hours less a minute are 10 hours
   const [size, name] = spans.find(([s]) => n >= s) ?? spans[3];
   return Math.floor(n / size) + " " + name;
 }
