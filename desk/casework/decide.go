@@ -11,6 +11,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/cases"
 	"countersign.dev/desk/acts"
+	"countersign.dev/desk/inbox"
 	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
@@ -678,6 +679,9 @@ func (d *Room) settle(ctx context.Context, id string) error {
 				t.MoveClock(c.ID, store.PromiseClock, next.Due)
 				t.EndStrike(last.ID, t.Now())
 				d.moved(t, "", next, "your-turn", detail)
+				if next.Turn != "" {
+					return d.inbox.Tell(t, next.Turn, inbox.Turn(next.ID, next.Subject.Platform, next.Version, next.Until))
+				}
 			case !open:
 				t.CloseCase(c.ID, t.Now())
 				t.Signal(caseSignal(c.ID))
