@@ -133,6 +133,9 @@ type Message struct {
 	Content
 }
 
+// Mailbox is how far a person's messages go.
+type Mailbox = store.Mailbox
+
 // Filter chooses messages.
 type Filter struct {
 	After  int64 // number; not 0: the messages after it, oldest first
@@ -144,7 +147,7 @@ type Filter struct {
 
 // Inbox returns messages to the caller, newest first unless the filter says otherwise, and how far
 // the messages go.
-func (d *Room) Inbox(ctx context.Context, by kernel.Caller, f Filter) (all []Message, box store.Mailbox, err error) {
+func (d *Room) Inbox(ctx context.Context, by kernel.Caller, f Filter) (all []Message, box Mailbox, err error) {
 	if _, _, err := d.desk.Standing(ctx, by); err != nil {
 		return nil, box, err
 	}
@@ -179,7 +182,7 @@ func (d *Room) Inbox(ctx context.Context, by kernel.Caller, f Filter) (all []Mes
 }
 
 // Mailbox returns how far the messages to the caller go.
-func (d *Room) Mailbox(ctx context.Context, by kernel.Caller) (box store.Mailbox, err error) {
+func (d *Room) Mailbox(ctx context.Context, by kernel.Caller) (box Mailbox, err error) {
 	err = d.desk.Store.ReadOne(ctx, func(stx *store.Tx) error {
 		box, err = stx.Mailbox(by.Worker)
 		return err
@@ -188,7 +191,7 @@ func (d *Room) Mailbox(ctx context.Context, by kernel.Caller) (box store.Mailbox
 }
 
 // ReadInbox notes that the caller has read the messages up to a number. The mark never moves back.
-func (d *Room) ReadInbox(ctx context.Context, by kernel.Caller, upto int64) (box store.Mailbox, err error) {
+func (d *Room) ReadInbox(ctx context.Context, by kernel.Caller, upto int64) (box Mailbox, err error) {
 	if _, _, err := d.desk.Standing(ctx, by); err != nil {
 		return box, err
 	}
