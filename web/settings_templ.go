@@ -346,7 +346,7 @@ func mySettings(p settingsPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 39, "</strong>, as you declared")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 39, "</strong>, declared ")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -358,7 +358,7 @@ func mySettings(p settingsPage) templ.Component {
 			var templ_7745c5c3_Var16 string
 			templ_7745c5c3_Var16, templ_7745c5c3_Err = templ.JoinStringErrs("They go nowhere else.")
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `settings.templ`, Line: 98, Col: 32}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `settings.templ`, Line: 97, Col: 32}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var16))
 			if templ_7745c5c3_Err != nil {
@@ -382,9 +382,13 @@ func mySettings(p settingsPage) templ.Component {
 			var templ_7745c5c3_Var17 string
 			templ_7745c5c3_Var17, templ_7745c5c3_Err = templ.JoinStringErrs(attempt(p.Channel))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `settings.templ`, Line: 107, Col: 26}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `settings.templ`, Line: 105, Col: 46}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var17))
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 43, ", ")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -392,22 +396,22 @@ func mySettings(p settingsPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 43, "</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 44, "</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 44, "<p><label for=\"webhook\">Your own address (https)</label> <input id=\"webhook\" name=\"webhook\" type=\"url\" maxlength=\"2000\" autocomplete=\"off\" spellcheck=\"false\" placeholder=\"https://hooks.example/…\"></p><details><summary>What your key signs</summary><pre id=\"channel-text\"></pre></details><p id=\"channel-error\" role=\"alert\"></p><p><button type=\"submit\">Send messages there too</button> <button type=\"button\" id=\"channel-clear\"")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 45, "<p><label for=\"webhook\">Your own address (https)</label> <input id=\"webhook\" name=\"webhook\" type=\"text\" inputmode=\"url\" maxlength=\"2000\" autocomplete=\"off\" spellcheck=\"false\" placeholder=\"https://hooks.example/…\"></p><details><summary>What your key signs</summary><pre id=\"channel-text\"></pre></details><p id=\"channel-error\" role=\"alert\"></p><p><button type=\"submit\">Send messages there too</button> <button type=\"button\" id=\"channel-clear\"")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
 		if !p.Channel.Webhook && !p.Channel.Altered {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 45, " disabled")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 46, " disabled")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 46, ">Send them nowhere else</button></p><p id=\"channel-secret\" hidden>The secret that signs your messages, shown this once: <code></code></p><p class=\"fine\">Your own key signs each change, and the address before it is told. Messages are signed as Standard Webhooks says.</p></form><h2>Notices of this browser</h2><p class=\"fine\">While a page of the desk is open, the browser can tell you that a message came: of what kind, and no more.</p><p><button type=\"button\" id=\"notify\">Let this browser notify me</button></p></section></div>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 47, ">Send them nowhere else</button></p><p id=\"channel-secret\" hidden>The secret that signs your messages, shown this once: <code></code></p><p class=\"fine\">Your own key signs each change, and the address before it is told. Messages are signed as Standard Webhooks says.</p></form><h2>Notices of this browser</h2><p class=\"fine\">While a page of the desk is open, the browser can tell you that a message came: of what kind, and no more.</p><p><button type=\"button\" id=\"notify\">Let this browser notify me</button></p></section></div>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
