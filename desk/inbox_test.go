@@ -341,7 +341,7 @@ func TestChannelIsRefused(t *testing.T) {
 			"another secret":       {url, secret, good(url, "whsec_x"), "bad-deed"},
 			"cleared instead":      {"", "", good(url, secret), "bad-deed"},
 			"another version":      {url, secret, channelDeed(w, "bob", 3, url, secret), "stale-version"},
-			"plain http":           {"http://hooks.example/", secret, good("http://hooks.example/", secret), "bad-alarm-url"},
+			"plain http":           {"http://hooks.example/", secret, good("http://hooks.example/", secret), "bad-channel"},
 			"no secret":            {url, "", good(url, ""), "bad-alarm-key"},
 			"a secret alone":       {"", secret, good("", secret), "bad-channel"},
 			"a long address":       {url + strings.Repeat("x", 2000), secret, good(url+strings.Repeat("x", 2000), secret), "bad-channel"},

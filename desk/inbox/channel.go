@@ -84,7 +84,12 @@ func (d *Room) endpointOf(a address) (to alarm.Endpoint, err error) {
 		return to, badChannel("The secret of your channel begins with whsec_: you and the desk both know it.")
 	}
 	to.Keys = []alarm.Key{key}
-	return to, to.Check()
+	if err := to.Check(); fault.Is(err, "bad-alarm-url") {
+		return to, badChannel("The address of your channel is an https URL without user, password and fragment.")
+	} else if err != nil {
+		return to, err
+	}
+	return to, nil
 }
 
 func badChannel(format string, args ...any) error {
