@@ -988,6 +988,9 @@ func TestYourTurn(t *testing.T) {
 			t.Fatalf("%+v: %v", out.Case, err)
 		}
 		request := out.Requests[0].ID
+		if got := told(t, to.World, "ann", inbox.KindSignature); len(got) != 2 || got[0].Case != taken.Case.ID || got[0].Request != "" || got[1].Request != request {
+			t.Errorf("ann's own key signed a decision and its measure, and she is told %+v", got)
+		}
 		d, err := to.Desk.DraftVerdict(t.Context(), desktest.As("lee"), request, actions.VerdictDecline, "")
 		if err != nil {
 			t.Fatal(err)

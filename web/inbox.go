@@ -51,12 +51,13 @@ var sayings = map[inbox.Kind]string{
 
 // about is the path of the page on which a message is acted upon.
 func about(m inbox.Message) string {
-	switch m.Kind {
-	case inbox.KindWaits:
+	if m.Kind == inbox.KindWaits {
 		return "/countersign/" + m.Request
-	case inbox.KindSignature:
+	}
+	switch {
+	case m.Request != "":
 		return "/requests/" + m.Request
-	case inbox.KindTurn:
+	case m.Case != "":
 		return "/cases/" + m.Case
 	}
 	return "/settings"

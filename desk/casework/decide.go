@@ -410,6 +410,11 @@ func (d *Room) Decide(ctx context.Context, by kernel.Caller, id string, v Verdic
 					return err
 				}
 			}
+			if signed := v.Decision.Signed.Statement; signed.Session.IsZero() {
+				if err := d.inbox.Tell(t, by.Worker, inbox.Decided(c, signed)); err != nil {
+					return err
+				}
+			}
 			out.ID = d.desk.IDs.New(cases.DecisionPrefix)
 			data := cases.DecisionData{Case: id, Claim: c.Claim, Departs: weighs.departs, Evidence: c.Evidence, Requests: []string{}, Rule: c.Rule.Rule(), Sessions: measures.Sessions, Signed: v.Decision.Signed, Verdict: c.Verdict, Version: c.Version}
 			record := func() {

@@ -82,6 +82,18 @@ func Signed(a actions.Action, st actions.Statement) Note {
 	return Note{KindSignature, "signed " + canonical.DigestOf(st).String(), c}
 }
 
+// Decided is the copy of a signature of the reader's own key about a decision on a case.
+func Decided(c actions.Decision, st actions.Statement) Note {
+	text := fmt.Sprintf("You decided the case %s with your key %s (%s): %s. If that was not you, have the key revoked now.", c.Case, st.Key, st.Key.Words(), strings.ReplaceAll(string(c.Verdict), "-", " "))
+	return Note{KindSignature, "signed " + canonical.DigestOf(st).String(), Content{Text: text, Case: c.Case, Digest: c.Digest(), Key: st.Key, Platform: c.Subject.Platform, Verdict: st.Verdict}}
+}
+
+// DeclaredAccounts is the copy of a signature of the reader's own key about the reader's accounts.
+func DeclaredAccounts(d actions.Deed, accounts int64, st actions.Statement) Note {
+	text := fmt.Sprintf("You declared with your key %s (%s) that %s of the platforms are your own. If that was not you, have the key revoked now.", st.Key, st.Key.Words(), wording.Many(int(accounts), "account"))
+	return Note{KindSignature, "signed " + canonical.DigestOf(st).String(), Content{Text: text, Digest: d.Digest(), Key: st.Key, Verdict: st.Verdict}}
+}
+
 // Waits says that a request is held and that the reader could sign it.
 func Waits(r actions.Request) Note {
 	a := r.Action
