@@ -46,6 +46,9 @@ const (
 	// DeedAccounts declares one's own accounts on the platforms. It is of the worker who
 	// signs; its text is OwnAccountsText.
 	DeedAccounts DeedKind = "worker.accounts"
+	// DeedChannel declares where the desk sends its messages to the worker who signs. It is of
+	// that worker; its text is ChannelText.
+	DeedChannel DeedKind = "worker.channel"
 	// DeedTakeBack takes back a decision of one's own. It is of the decision.
 	DeedTakeBack DeedKind = "decision.withdraw"
 )
@@ -72,6 +75,7 @@ var deeds = map[DeedKind]struct {
 	DeedLanguage:       {"order", true},
 	DeedTakeBack:       {"order", true},
 	DeedAccounts:       {"accounts", false},
+	DeedChannel:        {"channel", false},
 	DeedRemoveEvidence: {"text", false},
 	DeedCopyEvidence:   {"text", false},
 	DeedHashEvidence:   {"text", false},
@@ -150,4 +154,17 @@ func OwnAccountsText(accounts []string) string {
 	all := append([]string{}, accounts...)
 	slices.Sort(all)
 	return string(canonical.MustMarshal(slices.Compact(all)))
+}
+
+// ChannelText is the text of a deed that declares the address to which the desk sends messages,
+// with the digest of the secret that signs them; both empty: to none, and the inbox is read.
+func ChannelText(webhook, secret string) string {
+	var digest canonical.Digest
+	if secret != "" {
+		digest = canonical.Sum([]byte(secret))
+	}
+	return string(canonical.MustMarshal(struct {
+		Secret  canonical.Digest `json:"secret"`
+		Webhook string           `json:"webhook"`
+	}{digest, webhook}))
 }

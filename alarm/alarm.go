@@ -75,6 +75,7 @@ const (
 	DocumentWaiting   Type = "document.waiting"   // a report or another document is in no roll yet; severity info: all are
 	DocumentMissing   Type = "document.missing"   // a number of a document was given, and there is no document with it
 	DocumentAltered   Type = "document.altered"   // a document is not the one that was recorded, or that its roll holds
+	ChannelAltered    Type = "channel.altered"    // the address to which a person wants messages sent was changed by somebody else
 	Flood             Type = "flood"              // so many alarms of one kind that they are not sent one by one; sent to addresses that want that kind
 )
 
@@ -82,7 +83,7 @@ const (
 func Types() []Type {
 	return []Type{Breach, BreachOver, StreamSilent, StreamGap, Duel, BudgetSpent, CredentialCut, CredentialStays, ExposureLowered, CoverageShort, StreamBack, Observed, Deactivated, LiftFailed, RestoreFailed,
 		ExecutorAway, ExecutorStopped, ClocksDiffer, LedgerBehind, CredentialRefused, Emergency, ReviewDue, Waiting,
-		NotEntered, Frozen, Thawed, IncidentOpened, IncidentClosed, Recovery, Indispensable, SessionReplaced, SessionsVoided, PromiseMissed, MediaMissed, DocumentWaiting, DocumentMissing, DocumentAltered, AddressOff, Flood}
+		NotEntered, Frozen, Thawed, IncidentOpened, IncidentClosed, Recovery, Indispensable, SessionReplaced, SessionsVoided, PromiseMissed, MediaMissed, DocumentWaiting, DocumentMissing, DocumentAltered, AddressOff, ChannelAltered, Flood}
 }
 
 var (

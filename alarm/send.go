@@ -153,6 +153,25 @@ func (s Sender) client(open Private, plain bool) *http.Client {
 	}
 }
 
+// Check refuses an endpoint to which nothing could ever be sent. Where its name leads is found out
+// at each attempt.
+func (to Endpoint) Check() error {
+	if _, err := parseURL(to); err != nil {
+		return err
+	}
+	_, err := Sign("check", time.Unix(1, 0), nil, to.Keys...)
+	return err
+}
+
+// Host names the endpoint without what may be secret of its address.
+func (to Endpoint) Host() string {
+	u, err := parseURL(to)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
+
 func parseURL(to Endpoint) (*url.URL, error) {
 	u, err := url.Parse(to.URL)
 	if err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "" || u.Opaque != "" {

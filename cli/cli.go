@@ -77,6 +77,8 @@ type Commands struct {
 	Invite    inviteCommands   `cmd:"" help:"Invite people to make a passkey in a browser."`
 	Token     tokenCommands    `cmd:"" help:"Tokens by which the desk knows who is asking."`
 	Login     loginCommand     `cmd:"" help:"Sign in at a browser with a key file."`
+	Inbox     inboxCommand     `cmd:"" help:"What the desk tells you: sessions, copies of your signatures, what waits for you."`
+	Channel   channelCommands  `cmd:"" help:"Where the desk sends your messages besides the inbox."`
 	Program   programCommands  `cmd:"" help:"Programs that bring reports in."`
 	Session   sessionCommands  `cmd:"" help:"Sessions: one signature of your own key for a day's standard work."`
 	Platform  platformCommands `cmd:"" help:"Connected platforms, and a check of any platform's server."`

@@ -106,7 +106,7 @@ func (d *Desk) SignInBrowser(ctx context.Context, session actions.SignedSession,
 	if err := s.Certified(session, d.kernel.Now()); err != nil {
 		return "", out, d.kernel.Strange(err)
 	}
-	by := kernel.Caller{Worker: c.Worker}
+	by := kernel.Caller{Worker: c.Worker, Session: c.Digest()}
 	if _, err := d.StartSession(ctx, by, session); err != nil {
 		return "", out, err
 	}

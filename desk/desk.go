@@ -1,5 +1,5 @@
 // Package desk is the one write path: everything that changes something goes through it. It
-// opens the rooms of the desk (acts, incidents, inquiry, alarms, casework, sets and rolls) over one kernel, and
+// opens the rooms of the desk (acts, incidents, inquiry, alarms, casework, inbox, sets and rolls) over one kernel, and
 // has all their methods. Sign-in, the ledger feed for the executor, and reading the ledger
 // are its own.
 //
@@ -18,6 +18,7 @@ import (
 	"countersign.dev/desk/acts"
 	"countersign.dev/desk/alarms"
 	"countersign.dev/desk/casework"
+	"countersign.dev/desk/inbox"
 	"countersign.dev/desk/incidents"
 	"countersign.dev/desk/inquiry"
 	"countersign.dev/desk/kernel"
@@ -48,6 +49,8 @@ type Config struct {
 	BrowserSecret []byte
 	// Casework says how cases are worked on.
 	Casework casework.Config
+	// Inbox says how people are told what concerns them.
+	Inbox inbox.Config
 	// ExposureEvery is the time between two checks whether exposure got worse. Each change
 	// of the desk causes a check as well. 0: no checks.
 	ExposureEvery time.Duration
@@ -66,6 +69,7 @@ type Desk struct {
 	*inquiryRoom
 	*alarmsRoom
 	*caseworkRoom
+	*inboxRoom
 	*setsRoom
 	*rollsRoom
 
@@ -84,6 +88,7 @@ type (
 	inquiryRoom   = inquiry.Room
 	alarmsRoom    = alarms.Room
 	caseworkRoom  = casework.Room
+	inboxRoom     = inbox.Room
 	setsRoom      = sets.Room
 	rollsRoom     = rolls.Room
 )

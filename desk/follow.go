@@ -19,6 +19,7 @@ type Sight struct {
 	Work     bool // the caller's own list
 	Waiting  bool // what waits for signatures
 	Alarms   bool
+	Inbox    bool // the messages to the caller
 }
 
 // mostTopics is how many things one page shows at most.
@@ -73,6 +74,9 @@ func (d *Desk) Follow(ctx context.Context, by kernel.Caller, sight Sight, after 
 	}
 	if sight.Alarms {
 		add(news.Alarms, "")
+	}
+	if sight.Inbox {
+		add(news.Inbox, string(by.Worker))
 	}
 	if len(topics) > mostTopics {
 		return nil, fault.New(fault.Invalid, "bad-parameter", "A page follows at most %d things.", mostTopics-3)
@@ -188,7 +192,7 @@ func (f *Following) Take(ctx context.Context) (Change, error) {
 		switch e.Sort {
 		case news.Chain, news.Session:
 			continue
-		case news.Work:
+		case news.Work, news.Inbox:
 			e.ID = "" // there is one such list for each caller
 		case news.Case:
 			if !slices.Contains(f.sight.Cases, e.ID) {

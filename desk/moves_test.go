@@ -16,6 +16,7 @@ import (
 	"countersign.dev/desk/alarms"
 	"countersign.dev/desk/casework"
 	"countersign.dev/desk/desktest"
+	"countersign.dev/desk/inbox"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/entry"
@@ -987,6 +988,9 @@ func TestYourTurn(t *testing.T) {
 			t.Fatalf("%+v: %v", out.Case, err)
 		}
 		request := out.Requests[0].ID
+		if got := told(t, to.World, "ann", inbox.KindSignature); len(got) != 2 || got[0].Case != taken.Case.ID || got[0].Request != "" || got[1].Request != request {
+			t.Errorf("ann's own key signed a decision and its measure, and she is told %+v", got)
+		}
 		d, err := to.Desk.DraftVerdict(t.Context(), desktest.As("lee"), request, actions.VerdictDecline, "")
 		if err != nil {
 			t.Fatal(err)
@@ -1021,6 +1025,9 @@ func TestYourTurn(t *testing.T) {
 		if back.Turn != "ann" || !strings.Contains(back.TurnWhy, "declined") || back.Until.Sub(back.Updated.Time) != 15*time.Minute {
 			t.Errorf("it comes back as %+v", back)
 		}
+		if got := told(t, to.World, "ann", inbox.KindTurn); len(got) != 1 || got[0].Case != back.ID || got[0].Platform != "plaza" || !got[0].Expires.Equal(back.Until.Time) || strings.Contains(got[0].Text, "lee") {
+			t.Errorf("ann is told %+v", got)
+		}
 		if _, err := to.Desk.Next(t.Context(), desktest.As("abe"), ""); !fault.Is(err, "nothing-waits") {
 			t.Errorf("abe was offered what is ann's turn: %v", err)
 		}
@@ -1041,6 +1048,9 @@ func TestYourTurn(t *testing.T) {
 		to.Clock().Advance(16 * time.Minute)
 		if err := to.Desk.Sweep(t.Context()); err != nil {
 			t.Fatal(err)
+		}
+		if got := told(t, to.World, "ann", inbox.KindTurn); len(got) != 2 {
+			t.Errorf("ann is told %+v", got)
 		}
 		if c := now(); c.Turn != "" || c.TurnWhy == "" {
 			t.Errorf("nobody opened it, and it is %+v", c)

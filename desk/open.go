@@ -10,6 +10,7 @@ import (
 	"countersign.dev/desk/acts"
 	"countersign.dev/desk/alarms"
 	"countersign.dev/desk/casework"
+	"countersign.dev/desk/inbox"
 	"countersign.dev/desk/incidents"
 	"countersign.dev/desk/inquiry"
 	"countersign.dev/desk/kernel"
@@ -38,11 +39,15 @@ func Open(ctx context.Context, c Config) (*Desk, error) {
 	if err != nil {
 		return nil, err
 	}
+	box, err := inbox.New(k, a, c.Inbox)
+	if err != nil {
+		return nil, err
+	}
 	i := incidents.New(k, a)
 	q := inquiry.New(k, a, c.ExposureEvery)
 	x := sets.New(k)
-	act := acts.New(k, i, q, a, x)
-	return &Desk{rollsRoom: rolls.New(k, cmp.Or(c.RollEvery, rolls.DefaultEvery), cases.FieldReporter), actsRoom: act, setsRoom: x, incidentsRoom: i, inquiryRoom: q, alarmsRoom: a, caseworkRoom: casework.New(k, act, x, a, c.Casework), kernel: k, browserKey: c.BrowserSecret}, nil
+	act := acts.New(k, i, q, a, x, box)
+	return &Desk{rollsRoom: rolls.New(k, cmp.Or(c.RollEvery, rolls.DefaultEvery), cases.FieldReporter), actsRoom: act, setsRoom: x, incidentsRoom: i, inquiryRoom: q, alarmsRoom: a, inboxRoom: box, caseworkRoom: casework.New(k, act, x, a, box, c.Casework), kernel: k, browserKey: c.BrowserSecret}, nil
 }
 
 // Found enters the closed founding statement as entry 0.
@@ -70,7 +75,7 @@ func (d *Desk) Found(ctx context.Context, c proof.Closed) (ledger.Entry, error) 
 }
 
 // Run does the desk's background work until ctx ends: it hands approved requests to the
-// executor, ends expired ones, rolls documents, sends alarms, and checks exposure and the
+// executor, ends expired ones, rolls documents, sends alarms and messages, and checks exposure and the
 // desk's health.
 func (d *Desk) Run(ctx context.Context) error {
 	if err := d.inquiryRoom.Begin(ctx); err != nil {
@@ -83,6 +88,7 @@ func (d *Desk) Run(ctx context.Context) error {
 	running.Go(func() { d.actsRoom.Run(ctx) })
 	running.Go(func() { d.caseworkRoom.Run(ctx) })
 	running.Go(func() { d.rollsRoom.Run(ctx) })
+	running.Go(func() { d.inboxRoom.Run(ctx) })
 	running.Go(func() {
 		d.kernel.Store.Hear(ctx, func(err error) {
 			d.kernel.Logger.WarnContext(ctx, "the changes of other nodes are not heard; it will be tried again", "error", err)

@@ -13,6 +13,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/cases"
 	"countersign.dev/desk/desktest"
+	"countersign.dev/desk/inbox"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/entry"
@@ -260,6 +261,9 @@ func TestDeclarationOnce(t *testing.T) {
 		}
 		if len(slices.Compact(got)) != 1 {
 			t.Errorf("the answers are %+v", got)
+		}
+		if copies := told(t, of.World, "ann", inbox.KindSignature); len(copies) != 1 || !strings.Contains(copies[0].Text, "1 account") || strings.Contains(copies[0].Text, "acct/1") {
+			t.Errorf("ann is told %+v", copies)
 		}
 		var n int64
 		if err := of.Store.Read(t.Context(), func(tx *store.Tx) error {

@@ -39,11 +39,11 @@ type step struct {
 }
 
 // reads are the methods that change nothing.
-var reads = []string{"Invited", "Invitations", "MadeByInvitation", "Pairing", "WorksOn", "ReadsIncidents", "PreferencesOf", "Day", "AuthenticateBrowser", "BeginBrowser", "Proves", "CaseVersion", "MayReadQueue", "RequestVersion", "Follow", "Moment", "CaseReports", "ShownUnder", "EvidenceDocument", "EvidenceNow", "EvidenceOf", "Unedited", "Case", "Cases", "DraftDecision", "Now", "Progress", "ProgressNamed", "DraftTakeBack", "ReferralExport", "QueueBoard", "Alarms", "Authenticate", "AuthenticateProgram", "OwnDeclaration", "Backtest", "Chain", "Bodies", "TierEntries", "HashesInForce", "InForce", "TakenRecords", "Text", "Document", "Documents", "Draft", "DraftUndo", "DraftVerdict", "Entries", "Feed", "Holders", "Incident", "Incidents", "Ledger", "LedgerBodies", "Matters", "NextAlarms",
+var reads = []string{"Inbox", "Mailbox", "Channel", "Invited", "Invitations", "MadeByInvitation", "Pairing", "WorksOn", "ReadsIncidents", "PreferencesOf", "Day", "AuthenticateBrowser", "BeginBrowser", "Proves", "CaseVersion", "MayReadQueue", "RequestVersion", "Follow", "Moment", "CaseReports", "ShownUnder", "EvidenceDocument", "EvidenceNow", "EvidenceOf", "Unedited", "Case", "Cases", "DraftDecision", "Now", "Progress", "ProgressNamed", "DraftTakeBack", "ReferralExport", "QueueBoard", "Alarms", "Authenticate", "AuthenticateProgram", "OwnDeclaration", "Backtest", "Chain", "Bodies", "TierEntries", "HashesInForce", "InForce", "TakenRecords", "Text", "Document", "Documents", "Draft", "DraftUndo", "DraftVerdict", "Entries", "Feed", "Holders", "Incident", "Incidents", "Ledger", "LedgerBodies", "Matters", "NextAlarms",
 	"Person", "RequestByID", "RequestThen", "RequestFor", "RequestsFor", "Waiting", "Requests", "RowsOf", "Sessions", "Sightings", "State", "Stats", "Subject", "Tokens", "Wait", "CompleteWarrant", "Warrant"}
 
 // others are neither: Run is the background, with CheckExposure and CheckHealth, Found
-// has its own test as RollWaiting has, CheckChange, Hashes, Queues and Rules are for other rooms, and three prepare steps of acts: OpenWatched Record, CheckReview and
+// has its own test as RollWaiting and ForgetOld have, Tell, CheckChange, Hashes, Queues and Rules are for other rooms, and three prepare steps of acts: OpenWatched Record, CheckReview and
 // CoverageChange what asks for a change of the desk.
 //
 // What works on cases leaves documents that go into rolls, and has tests of its own:
@@ -51,7 +51,7 @@ var reads = []string{"Invited", "Invitations", "MadeByInvitation", "Pairing", "W
 //
 // AnswerInvitation is for somebody who is not known yet, so that no refusal is entered; see
 // TestInvitation.
-var others = append([]string{"AnswerInvitation", "Also", "Pair", "CertifyPairing", "TakePairing", "KeepPreferences", "SignInBrowser", "JudgeLifts", "CheckChange", "Hashes", "PastQueues", "Queues", "Rules", "CheckExposure", "CheckHealth", "CheckReview", "CoverageChange", "Found", "OpenWatched", "RollWaiting", "Run", "Sweep", "SweepHashes", "DraftMeasures", "DraftLifts", "JudgeTakeBack", "DueClocks", "JudgeMeasures", "Unedited"}, worksOnCases...)
+var others = append([]string{"Tell", "ForgetOld", "ReadInbox", "AnswerInvitation", "Also", "Pair", "CertifyPairing", "TakePairing", "KeepPreferences", "SignInBrowser", "JudgeLifts", "CheckChange", "Hashes", "PastQueues", "Queues", "Rules", "CheckExposure", "CheckHealth", "CheckReview", "CoverageChange", "Found", "OpenWatched", "RollWaiting", "Run", "Sweep", "SweepHashes", "DraftMeasures", "DraftLifts", "JudgeTakeBack", "DueClocks", "JudgeMeasures", "Unedited"}, worksOnCases...)
 
 // worksOnCases are the methods of casework that change something.
 var worksOnCases = []string{"OpenPicture", "ReleaseMedia", "RemovePicture", "Claim", "Decide", "Do", "Extend", "Find", "KeepDraft", "Next", "Release", "Reveal", "TakeBack", "TakeReports", "WithdrawReport"}
@@ -82,7 +82,7 @@ var steps = map[string]step{
 			sub := submission(t, to, "ann", desktest.Wish(actions.AccountTakedown, "plaza:@president"))
 			return func() error { _, err := to.Desk.Request(t.Context(), desktest.As("ann"), sub); return err }
 		},
-		entries: []string{"request"}, tables: []string{"request", "job", "decision"},
+		entries: []string{"request"}, tables: []string{"request", "job", "decision", "message"},
 	},
 	"StartSession": {
 		refused: func(to *desktest.Town) error {
@@ -95,7 +95,7 @@ var steps = map[string]step{
 			s, _ := to.Session("ann")
 			return func() error { _, err := to.Desk.StartSession(t.Context(), desktest.As("ann"), s); return err }
 		},
-		entries: []string{"session"}, tables: []string{"session"},
+		entries: []string{"session"}, tables: []string{"session", "message"},
 	},
 	"Countersign": {
 		refused: func(to *desktest.Town) error {
@@ -119,7 +119,7 @@ var steps = map[string]step{
 				return err
 			}
 		},
-		entries: []string{"countersign", "warrant"}, tables: []string{"request", "job"},
+		entries: []string{"countersign", "warrant"}, tables: []string{"request", "job", "message"},
 	},
 	"Decline": {
 		refused: func(to *desktest.Town) error {
@@ -146,7 +146,7 @@ var steps = map[string]step{
 				return err
 			}
 		},
-		entries: []string{"decline"}, tables: []string{"request"},
+		entries: []string{"decline"}, tables: []string{"message", "request"},
 	},
 	"Withdraw": {
 		refused: func(to *desktest.Town) error {
@@ -189,6 +189,20 @@ var steps = map[string]step{
 			}
 		},
 		entries: []string{"own-accounts"}, tables: []string{"own_declared"},
+	},
+	"DeclareChannel": {
+		refused: func(to *desktest.Town) error {
+			_, err := to.Desk.DeclareChannel(to.Context(), desktest.As("ann"), "", "", channelDeed(to.World, "bob", 0, "", ""))
+			return err
+		},
+		prepare: func(t *testing.T, to *desktest.Town) func() error {
+			deed := channelDeed(to.World, "ann", 0, "", "")
+			return func() error {
+				_, err := to.Desk.DeclareChannel(t.Context(), desktest.As("ann"), "", "", deed)
+				return err
+			}
+		},
+		entries: []string{"channel"}, tables: []string{"channel", "message"},
 	},
 	"SignInProgram": {
 		before: func(to *desktest.Town) { to.AddProgram("scout", "kim") },
@@ -644,11 +658,13 @@ func size(t *testing.T, to *desktest.Town) int64 {
 // dump returns what stands in a table, as one text.
 func dump(t *testing.T, to *desktest.Town, table string) (all string) {
 	t.Helper()
-	columns := map[string]string{"request": "id, version, status, signers", "job": "id, kind, args", "token": "id, revoked", "program_token": "id, expires", "own_declared": "worker, accounts, deed", "session": "digest, ended", "decision": "case_id, version, digest", "execution": "executor, sequence",
+	columns := map[string]string{"request": "id, version, status, signers", "job": "id, kind, args", "token": "id, revoked", "program_token": "id, expires", "own_declared": "worker, accounts, deed", "channel": "worker, n, deed", "message": "worker, n, key", "session": "digest, ended", "decision": "case_id, version, digest", "execution": "executor, sequence",
 		"sighting": "executor, sequence", "incident": "id, version, status", "incident_breach": "breach, incident", "incident_task": "incident, number, done",
 		"incident_findings": "incident, digest", "alarm": "id, entry", "text": "digest, part", "invitation": "id, withdrawn, answered"}
+	// Those who could sign a request are told by a job, some time after it was made.
+	where := map[string]string{"job": ` where kind <> 'desk.waiting'`, "message": ` where kind <> 'waits-for-you'`}[table]
 	err := to.Store.Read(t.Context(), func(tx *store.Tx) error {
-		rows, err := tx.Query(`select ` + columns[table] + ` from ` + table + ` order by 1, 2`)
+		rows, err := tx.Query(`select ` + columns[table] + ` from ` + table + where + ` order by 1, 2`)
 		if err != nil {
 			return err
 		}

@@ -52,13 +52,13 @@ type Config struct {
 }
 
 // Handler answers GET /live. The query says what the page shows: case=ID, request=ID and
-// queue=NAME, each perhaps several times, and list=work, list=waiting or list=alarms. after=MOMENT
+// queue=NAME, each perhaps several times, and list=work, list=waiting, list=alarms or list=inbox. after=MOMENT
 // is the moment (desk.Desk.Moment) before the page read what it shows; a browser that comes back
 // sends Last-Event-ID instead. Without either the stream begins with “again”.
 //
 // The events are
 //
-//	change  {"sort":"case","id":"cas_…","version":7}   sorts are those of package news; lists have no version, and work, waiting and alarms no id; a case with version 0 is not the caller's to read any more
+//	change  {"sort":"case","id":"cas_…","version":7}   sorts are those of package news; lists have no version, and work, waiting, alarms and inbox no id; a case with version 0 is not the caller's to read any more
 //	again   {}   read everything again
 //	over    {}   the sign-in has ended
 type Handler struct {
@@ -146,8 +146,10 @@ func sightOf(query url.Values) (desk.Sight, error) {
 			s.Waiting = true
 		case string(news.Alarms):
 			s.Alarms = true
+		case string(news.Inbox):
+			s.Inbox = true
 		default:
-			return s, fault.New(fault.Invalid, "bad-parameter", "A page follows the lists work, waiting and alarms.")
+			return s, fault.New(fault.Invalid, "bad-parameter", "A page follows the lists work, waiting, alarms and inbox.")
 		}
 	}
 	for _, id := range slices.Concat(s.Cases, s.Requests, s.Queues) {

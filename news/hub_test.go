@@ -28,7 +28,7 @@ func (h *Hub) settle() {
 
 func TestLineOfAnEvent(t *testing.T) {
 	for _, e := range []Event{event(Case, "cas_1", 7), event(Request, "req_1", 1), event(Queue, "spam", 0), event(Work, "wrk_1", 0),
-		event(Waiting, "", 0), event(Alarms, "", 0), event(Session, "tok_1", 0), event(Chain, "", 12)} {
+		event(Waiting, "", 0), event(Alarms, "", 0), event(Inbox, "wrk_1", 0), event(Session, "tok_1", 0), event(Chain, "", 12)} {
 		if got, err := Parse(e.Text()); err != nil || got != e {
 			t.Errorf("%v became %q and then %v, %v", e, e.Text(), got, err)
 		}

@@ -31,6 +31,7 @@ const (
 	Work    Sort = "work"    // a worker's own list; by the worker
 	Waiting Sort = "waiting" // what waits for signatures; one list for all
 	Alarms  Sort = "alarms"  // the list of alarms; one list for all
+	Inbox   Sort = "inbox"   // a worker's messages, or the mark up to which they are read; by the worker
 	Session Sort = "session" // a token or a session has ended; by its identifier
 	Chain   Sort = "chain"   // the governance chain has grown, and rights may be others now; one for all
 )
@@ -38,7 +39,7 @@ const (
 // List reports whether what has changed is a list, which many changes touch, and not one thing.
 func (s Sort) List() bool {
 	switch s {
-	case Queue, Work, Waiting, Alarms:
+	case Queue, Work, Waiting, Alarms, Inbox:
 		return true
 	}
 	return false
@@ -57,7 +58,7 @@ type Event struct {
 }
 
 // short are the letters for sorts in the text of an event.
-var short = map[Sort]string{Case: "c", Request: "r", Queue: "q", Work: "w", Waiting: "s", Alarms: "a", Session: "e", Chain: "g"}
+var short = map[Sort]string{Case: "c", Request: "r", Queue: "q", Work: "w", Waiting: "s", Alarms: "a", Inbox: "i", Session: "e", Chain: "g"}
 
 var long = func() map[string]Sort {
 	m := map[string]Sort{}

@@ -12,8 +12,10 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/cases"
+	"countersign.dev/desk/acts"
 	"countersign.dev/desk/casework"
 	"countersign.dev/desk/desktest"
+	"countersign.dev/desk/inbox"
 	"countersign.dev/desk/kernel"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
@@ -75,7 +77,12 @@ func TestEveryPage(t *testing.T) {
 	}
 	held := asked(d).ID
 	mine, theirs := d.Take("ann").Case.ID, d.Take("kim").Case.ID
-	full = []state{{"work", "/work", "/work"}, {"settings", "/settings", "/settings"}, {"find", "/find", "/find?q=plaza:post/1"}, {"find-nothing", "/find", "/find?q=some+words"},
+	address, secret := "https://hooks.example/ann", "whsec_"+strings.Repeat("A", 32)
+	if _, err := d.DeclareChannel(t.Context(), desktest.As("ann"), address, secret, d.Deed("ann", actions.Deed{What: actions.DeedChannel, Of: "ann"}, actions.ChannelText(address, secret))); err != nil {
+		t.Fatal(err)
+	}
+	d.Request("ann", acts.Wish{Kind: actions.AccountTakedown, Subject: "plaza:@president", Reason: "It asks for passwords.", Key: d.PublicKey("ann").ID()})
+	full = []state{{"work", "/work", "/work"}, {"inbox", "/inbox", "/inbox"}, {"inbox-empty", "/inbox", "/inbox?before=1"}, {"settings", "/settings", "/settings"}, {"find", "/find", "/find?q=plaza:post/1"}, {"find-nothing", "/find", "/find?q=some+words"},
 		{"waiting", "/countersign", "/countersign"}, {"countersign", "/countersign/{request}", "/countersign/" + held}, {"requests", "/requests", "/requests"}, {"request", "/requests/{id}", "/requests/" + held}, {"queue", "/queues/{name}", "/queues/spam?state=claimed"}, {"case-mine", "/cases/{id}", "/cases/" + mine}, {"case-read", "/cases/{id}", "/cases/" + theirs}}
 	judge(full)
 	// Without a session there are the pages of the sign-in and of invitations.
@@ -157,6 +164,10 @@ unless { resource == Queue::"spam" };
 	take("abe", "spam")
 	asked := asked(d)
 	links, _ := invite(t, d, "lee", "ann")
+	desktest.Until(t, "lee is told that a request waits", func() bool {
+		all, _, err := d.Inbox(t.Context(), desktest.As("lee"), inbox.Filter{})
+		return err == nil && slices.ContainsFunc(all, func(m inbox.Message) bool { return m.Request == asked.ID })
+	})
 	routes := map[string][]string{
 		"/":                          {"nothing"},
 		"/{$}":                       {""},
@@ -165,6 +176,7 @@ unless { resource == Queue::"spam" };
 		"/session":                   {""},
 		"/invite/{secret}":           {links[0], "csgi_unknown"},
 		"/settings":                  {""},
+		"/inbox":                     {"", "?before=100"},
 		"/find":                      {"?q=plaza:acct/4", "?q=plaza:acct/3", "?q=plaza:@shop"},
 		"/queues":                    {""},
 		"/queues/{name}":             {"identity", "spam", "spam?state=claimed", "identity?state=claimed"},
@@ -198,6 +210,9 @@ unless { resource == Queue::"spam" };
 				body := get(path)
 				seen += body
 				found := names.FindAllString(body, -1)
+				if strings.HasPrefix(path, "/inbox") && strings.Contains(body, "singer") {
+					t.Errorf("GET %s tells %s about whom a request is: %s", path, by, body)
+				}
 				if strings.HasPrefix(path, "/countersign") || strings.HasPrefix(path, "/requests") {
 					// Whoever may sign a request reads who asks.
 					found = slices.DeleteFunc(found, func(name string) bool { return name == string(asked.Requester()) })
@@ -211,6 +226,9 @@ unless { resource == Queue::"spam" };
 					}
 				}
 			}
+		}
+		if by == "lee" && !strings.Contains(seen, "Waits for your signature") {
+			t.Error("lee's inbox does not say that a request waits")
 		}
 		if !strings.Contains(seen, "words-of-spam") || !strings.Contains(seen, "somebody at acme") {
 			t.Errorf("%s is not shown the cases of the queue spam", by)

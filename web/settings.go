@@ -3,10 +3,12 @@ package web
 import (
 	"context"
 	"net/http"
+	"strconv"
 
 	"countersign.dev/canonical"
 	"countersign.dev/desk"
 	"countersign.dev/desk/acts"
+	"countersign.dev/desk/inbox"
 	"countersign.dev/workforce"
 )
 
@@ -21,6 +23,7 @@ type settingsPage struct {
 	Declared    bool
 	Accounts    int64
 	DeclaredAt  canonical.Time
+	Channel     inbox.Channel
 	Preferences desk.Preferences
 	Raw         string // the preferences, canonical JSON
 }
@@ -51,11 +54,22 @@ func (s *Server) settings(ctx context.Context, _ *http.Request, by reader) (view
 		return view{}, err
 	}
 	p.Declared, p.Accounts, p.DeclaredAt = declared, own.Accounts, own.Time
+	if p.Channel, err = s.desk.Channel(ctx, by.of()); err != nil {
+		return view{}, err
+	}
 	if p.Preferences, err = s.desk.PreferencesOf(ctx, by.of()); err != nil {
 		return view{}, err
 	}
 	p.Raw = string(canonical.MustMarshal(p.Preferences))
 	return view{Title: "Settings", Here: "/settings", Script: "settings", Body: mySettings(p)}, nil
+}
+
+// attempt says how the newest attempt to send somebody a message went.
+func attempt(c inbox.Channel) string {
+	if c.Answer != 0 {
+		return c.Status + " (" + strconv.Itoa(c.Answer) + ")"
+	}
+	return c.Status
 }
 
 // madeOf says what kind of key a key is.

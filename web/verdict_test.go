@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,6 +22,32 @@ var vectors = flag.Bool("vectors", false, "write the vectors of the scripts' tes
 
 // TestScripts runs the tests of the scripts of the pages in node.
 func TestScripts(t *testing.T) { testenv.NodeTests(t, "static") }
+
+// deedVector is a deed's text with what its document holds in its place.
+type deedVector struct {
+	What       actions.DeedKind `json:"what"`
+	Webhook    string           `json:"webhook"`
+	Secret     string           `json:"secret"`
+	Salt       canonical.Bytes  `json:"salt"`
+	Text       string           `json:"text"`
+	Field      string           `json:"field"`
+	Commitment canonical.Digest `json:"commitment"`
+}
+
+// TestDeedVectors: the script writes the text of a deed that declares a channel, and seals it, as Go
+// does. The vectors are written as those of TestVerdictVectors.
+func TestDeedVectors(t *testing.T) {
+	var lines [][]byte
+	for _, c := range [][2]string{{"", ""}, {"https://hooks.example/bob?key=a&b=1", "whsec_" + strings.Repeat("QUJD", 8)}, {"https://b\u00fccher.example/\u4f8b\"<", "whsec_" + strings.Repeat("AAAA", 8)}} {
+		v := deedVector{What: actions.DeedChannel, Webhook: c[0], Secret: c[1], Salt: bytes.Repeat([]byte{9}, 32), Text: actions.ChannelText(c[0], c[1]), Field: actions.DeedChannel.SealedBy()}
+		var err error
+		if v.Commitment, err = proof.Sealing(v.What, v.Text, v.Salt).Commitment(); err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, canonical.MustMarshal(v))
+	}
+	vectorsAre(t, "testdata/deed.json", lines)
+}
 
 // verdictVector is an action as Go words it, with the statement that countersigns it.
 type verdictVector struct {
@@ -82,14 +109,19 @@ func TestVerdictVectors(t *testing.T) {
 	for _, v := range all {
 		lines = append(lines, canonical.MustMarshal(v))
 	}
+	vectorsAre(t, "testdata/verdict.json", lines)
+}
+
+// vectorsAre compares a file of vectors with what Go says.
+func vectorsAre(t *testing.T, file string, lines [][]byte) {
+	t.Helper()
 	want := slices.Concat([]byte("[\n"), bytes.Join(lines, []byte(",\n")), []byte("\n]"))
-	const file = "testdata/verdict.json"
 	if *vectors {
 		if err := os.WriteFile(file, append(want, '\n'), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if got, err := os.ReadFile(file); err != nil || !bytes.Equal(bytes.TrimSpace(got), want) {
-		t.Errorf("%s is not what Go says (%v): run go test ./web -run TestVerdictVectors -vectors, and look at what changes", file, err)
+		t.Errorf("%s is not what Go says (%v): run go test ./web -run %s -vectors, and look at what changes", file, err, t.Name())
 	}
 }

@@ -33,6 +33,7 @@ import (
 
 	"countersign.dev/canonical"
 	"countersign.dev/desk"
+	"countersign.dev/desk/inbox"
 	"countersign.dev/fault"
 	"countersign.dev/fault/problem"
 	"countersign.dev/httpd"
@@ -154,6 +155,7 @@ func (s *Server) routes() {
 		}
 	})
 	s.get("/work", s.page(s.work))
+	s.get("/inbox", s.page(s.inbox))
 	s.get("/settings", s.page(s.settings))
 	s.get("/find", s.page(s.find))
 	s.get("/queues", s.page(s.queues))
@@ -306,6 +308,7 @@ type frame struct {
 	Demo    Demo
 	Places  []place // of the navigation
 	Prefers string  // how the reader likes the pages, canonical JSON
+	Mailbox inbox.Mailbox
 }
 
 // named names the reader of a page; nobody: empty.
@@ -323,6 +326,9 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, status int, by *re
 		f.Expires, f.Moment = by.Session.Expires.Time, by.moment
 		if p, err := s.desk.PreferencesOf(r.Context(), by.of()); err == nil {
 			f.Prefers = string(canonical.MustMarshal(p))
+		}
+		if box, err := s.desk.Mailbox(r.Context(), by.of()); err == nil {
+			f.Mailbox = box
 		}
 	}
 	var b bytes.Buffer

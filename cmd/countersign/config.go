@@ -73,6 +73,13 @@ type Config struct {
 	// are CloudEvents. The file then holds secrets: let nobody else read it.
 	Alarms []AlarmAddress `json:"alarms,omitzero"`
 
+	// Channels are the addresses that people declare for the messages to themselves.
+	Channels struct {
+		// DangerousPrivate lets them declare addresses of this network. Any person at the desk
+		// could then make this machine call addresses that only it can reach.
+		DangerousPrivate Private `json:"dangerous_private,omitzero"`
+	} `json:"channels,omitzero"`
+
 	// Holders are declarations, used only in reports. "platforms" names the holders of the
 	// staff credentials of a platform, by its name, or of one of them, by
 	// PLATFORM/CREDENTIAL; "executor" those of the executor's machine; "log_key" those of
@@ -108,11 +115,18 @@ type AlarmAddress struct {
 	Kinds []alarm.Type `json:"kinds,omitzero"`
 	// DangerousPrivate lets alarms go to addresses of this network. A person who may set the
 	// URL could then make this machine call addresses that only it can reach.
-	DangerousPrivate struct {
-		Prefixes []netip.Prefix `json:"prefixes,omitzero"` // such as 10.1.2.3/32
-		Ports    []uint16       `json:"ports,omitzero"`    // beside 443
-		Plain    bool           `json:"plain,omitzero"`    // http as well
-	} `json:"dangerous_private,omitzero"`
+	DangerousPrivate Private `json:"dangerous_private,omitzero"`
+}
+
+// Private names addresses of this network.
+type Private struct {
+	Prefixes []netip.Prefix `json:"prefixes,omitzero"` // such as 10.1.2.3/32
+	Ports    []uint16       `json:"ports,omitzero"`    // beside 443
+	Plain    bool           `json:"plain,omitzero"`    // http as well
+}
+
+func (p Private) private() alarm.Private {
+	return alarm.Private{Prefixes: p.Prefixes, Ports: p.Ports, Plain: p.Plain}
 }
 
 // destinations are the addresses in the form of the desk.
@@ -130,7 +144,7 @@ func (c Config) destinations() ([]alarms.Destination, error) {
 
 // endpoint reads the keys of an address.
 func (a AlarmAddress) endpoint() (alarm.Endpoint, error) {
-	to := alarm.Endpoint{URL: a.URL, AllowPrivate: alarm.Private{Prefixes: a.DangerousPrivate.Prefixes, Ports: a.DangerousPrivate.Ports, Plain: a.DangerousPrivate.Plain}}
+	to := alarm.Endpoint{URL: a.URL, AllowPrivate: a.DangerousPrivate.private()}
 	for _, text := range strings.Fields(a.Secret) {
 		k, err := alarm.ParseKey(text)
 		if err != nil {

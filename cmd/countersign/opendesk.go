@@ -15,6 +15,7 @@ import (
 	"countersign.dev/desk"
 	"countersign.dev/desk/alarms"
 	"countersign.dev/desk/casework"
+	"countersign.dev/desk/inbox"
 	"countersign.dev/desk/kernel"
 	"countersign.dev/deskdir"
 	"countersign.dev/fault"
@@ -84,9 +85,13 @@ func openDeskWith(ctx context.Context, config Config, dir string, o deskOptions)
 	if err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
+	channels, err := key.Derive("channels")
+	if err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
 	d, err := desk.Open(ctx, desk.Config{BrowserSecret: cookies, Store: st, Log: log, Executor: o.executor, Root: o.root, Now: time.Now, Rand: rand.Reader, Logger: o.logger,
 		Alarms: alarms.Config{Destinations: destinations, HealthEvery: 15 * time.Second, ExecutorStart: o.executorStart}, Holders: config.Holders, ExposureEvery: 24 * time.Hour,
-		Casework: casework.Config{OwnSecret: own}})
+		Casework: casework.Config{OwnSecret: own}, Inbox: inbox.Config{Secret: channels, AllowPrivate: config.Channels.DangerousPrivate.private()}})
 	if err != nil {
 		return nil, errors.Join(err, st.Close())
 	}

@@ -9,6 +9,7 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/desk/alarms"
+	"countersign.dev/desk/inbox"
 	"countersign.dev/desk/incidents"
 	"countersign.dev/desk/inquiry"
 	"countersign.dev/desk/kernel"
@@ -102,17 +103,19 @@ type Room struct {
 	inquiry   *inquiry.Room
 	alarms    *alarms.Room
 	sets      *sets.Room
+	inbox     *inbox.Room
 
 	hurried chan store.Request // approved requests that are handed over at once
 }
 
 // New opens the room and registers its jobs.
-func New(k *kernel.Kernel, i *incidents.Room, q *inquiry.Room, a *alarms.Room, x *sets.Room) *Room {
-	d := &Room{desk: k, incidents: i, inquiry: q, alarms: a, sets: x, hurried: make(chan store.Request, 1024)}
+func New(k *kernel.Kernel, i *incidents.Room, q *inquiry.Room, a *alarms.Room, x *sets.Room, box *inbox.Room) *Room {
+	d := &Room{desk: k, incidents: i, inquiry: q, alarms: a, sets: x, inbox: box, hurried: make(chan store.Request, 1024)}
 	jobs.Handle(k.Jobs, func(ctx context.Context, j handOverJob) error { return d.handOverRequest(ctx, j.Request) })
 	jobs.Handle(k.Jobs, func(ctx context.Context, j waitJob) error { return d.wait(ctx, j.Request) })
 	jobs.Handle(k.Jobs, func(ctx context.Context, j expireJob) error { return d.expire(ctx, j.Request) })
 	jobs.Handle(k.Jobs, d.enterTaken)
+	jobs.Handle(k.Slow, func(ctx context.Context, j waitingJob) error { return d.tellWaiting(ctx, j.Request) })
 	jobs.Handle(k.Jobs, d.endOutdated)
 	return d
 }

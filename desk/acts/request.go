@@ -86,6 +86,9 @@ func (d *Room) repeated(ctx context.Context, sub Submission, otherwise error) (s
 func (d *Room) store(t *kernel.Tx, r *store.Request, v judged, isNew bool) (warrant *store.Appended, err error) {
 	if isNew {
 		d.enterRequest(t, r, v)
+		if err := d.copySignature(t, r.Action, r.Signed); err != nil {
+			return nil, err
+		}
 		if err := d.alarms.RaiseRecovery(t, r, v.j); err != nil {
 			return nil, err
 		}
@@ -141,7 +144,7 @@ func (d *Room) stillAsked(t *kernel.Tx, r store.Request) error {
 const mostAbout = 10_000
 
 // arrange enqueues the jobs of a request that was judged: its hand-over, the end of its
-// wait, and its expiry.
+// wait, telling those who could sign it, and its expiry.
 func (d *Room) arrange(t *kernel.Tx, r *store.Request, v judged, isNew bool) error {
 	switch {
 	case v.auth != nil:
@@ -160,6 +163,9 @@ func (d *Room) arrange(t *kernel.Tx, r *store.Request, v judged, isNew bool) err
 	}
 	if !isNew {
 		return nil
+	}
+	if err := jobs.Enqueue(t.Tx.Tx, waitingJob{r.ID}, t.Now(), r.ID); err != nil {
+		return err
 	}
 	if len(v.rows) > 0 {
 		t.KeepRows(r.ID, canonical.MustMarshal(v.rows))
@@ -268,7 +274,10 @@ func (d *Room) Countersign(ctx context.Context, by kernel.Caller, request string
 				status = actions.StatusApproved
 			}
 			t.Enter(entry.KindCountersign, verdictOf(v, signed, status)).About(request, store.ByWorker(by.Worker))
-			var err error
+			err := d.copySignature(t, r.Action, signed)
+			if err != nil {
+				return err
+			}
 			out = with(r, next)
 			warrant, err = d.store(t, &out, v, false)
 			return err
@@ -337,6 +346,9 @@ func (d *Room) Decline(ctx context.Context, by kernel.Caller, request string, si
 			said := verdictOf(judged{ask: ask, j: j}, signed, next.Status)
 			said.Alarm = alarm
 			t.Enter(entry.KindDecline, said, kernel.Field("reason", reason)).About(request, store.ByWorker(by.Worker))
+			if err := d.copySignature(t, r.Action, signed); err != nil {
+				return err
+			}
 			out = next
 			if next.Open() {
 				return d.save(t, with(r, next))

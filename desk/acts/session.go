@@ -9,6 +9,7 @@ import (
 	"countersign.dev/alarm"
 	"countersign.dev/canonical"
 	"countersign.dev/desk/alarms"
+	"countersign.dev/desk/inbox"
 	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
@@ -44,7 +45,8 @@ const sessionsPerHour = 20
 // session's key may sign the caller's work on standard subjects. A session of the same key
 // that still runs ends, and an alarm says so: somebody else may have the key. There is no
 // alarm about a session that was ended early. The same
-// session again gives the same answer.
+// session again gives the same answer. The worker is told of it, as begun in a browser if it is the
+// caller's own.
 func (d *Room) StartSession(ctx context.Context, by kernel.Caller, s actions.SignedSession) (Session, error) {
 	digest := s.Session.Digest()
 	out := Session{Digest: digest, Signed: s}
@@ -88,6 +90,9 @@ func (d *Room) StartSession(ctx context.Context, by kernel.Caller, s actions.Sig
 				return err
 			}
 			t.Enter(entry.KindSession, s).About(digest.String(), store.ByWorker(by.Worker))
+			if err := d.inbox.Tell(t, by.Worker, inbox.Started(s.Session, by.Session == digest, len(ended) > 0)); err != nil {
+				return err
+			}
 			// What was ended early signed nothing any more.
 			if !slices.ContainsFunc(ended, func(old store.Session) bool { _, void := t.State.EndOf(old.Signed.Session); return !void }) {
 				return nil

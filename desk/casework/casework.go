@@ -16,6 +16,7 @@ import (
 	"countersign.dev/cases"
 	"countersign.dev/desk/acts"
 	"countersign.dev/desk/alarms"
+	"countersign.dev/desk/inbox"
 	"countersign.dev/desk/kernel"
 	"countersign.dev/desk/sets"
 	"countersign.dev/fault"
@@ -50,6 +51,7 @@ type Room struct {
 	acts   *acts.Room
 	alarms *alarms.Room
 	sets   *sets.Room
+	inbox  *inbox.Room
 	secret []byte
 	every  time.Duration
 
@@ -59,8 +61,8 @@ type Room struct {
 }
 
 // New opens the room and registers its jobs.
-func New(k *kernel.Kernel, a *acts.Room, x *sets.Room, al *alarms.Room, c Config) *Room {
-	d := &Room{desk: k, acts: a, alarms: al, sets: x, secret: c.OwnSecret, every: c.SweepEvery}
+func New(k *kernel.Kernel, a *acts.Room, x *sets.Room, al *alarms.Room, box *inbox.Room, c Config) *Room {
+	d := &Room{desk: k, acts: a, alarms: al, sets: x, inbox: box, secret: c.OwnSecret, every: c.SweepEvery}
 	if d.every == 0 {
 		d.every = time.Second
 	}

@@ -11,6 +11,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/cases"
 	"countersign.dev/desk/acts"
+	"countersign.dev/desk/inbox"
 	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
@@ -409,6 +410,11 @@ func (d *Room) Decide(ctx context.Context, by kernel.Caller, id string, v Verdic
 					return err
 				}
 			}
+			if signed := v.Decision.Signed.Statement; signed.Session.IsZero() {
+				if err := d.inbox.Tell(t, by.Worker, inbox.Decided(c, signed)); err != nil {
+					return err
+				}
+			}
 			out.ID = d.desk.IDs.New(cases.DecisionPrefix)
 			data := cases.DecisionData{Case: id, Claim: c.Claim, Departs: weighs.departs, Evidence: c.Evidence, Requests: []string{}, Rule: c.Rule.Rule(), Sessions: measures.Sessions, Signed: v.Decision.Signed, Verdict: c.Verdict, Version: c.Version}
 			record := func() {
@@ -678,6 +684,9 @@ func (d *Room) settle(ctx context.Context, id string) error {
 				t.MoveClock(c.ID, store.PromiseClock, next.Due)
 				t.EndStrike(last.ID, t.Now())
 				d.moved(t, "", next, "your-turn", detail)
+				if next.Turn != "" {
+					return d.inbox.Tell(t, next.Turn, inbox.Turn(next.ID, next.Subject.Platform, next.Version, next.Until))
+				}
 			case !open:
 				t.CloseCase(c.ID, t.Now())
 				t.Signal(caseSignal(c.ID))

@@ -7,6 +7,7 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/cases"
+	"countersign.dev/desk/inbox"
 	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
 	"countersign.dev/ledger/entry"
@@ -69,6 +70,9 @@ func (d *Room) DeclareAccounts(ctx context.Context, by kernel.Caller, accounts [
 				return err
 			}
 			out.Time = t.Now()
+			if err := d.inbox.Tell(t, by.Worker, inbox.DeclaredAccounts(deed.Deed, out.Accounts, deed.Signed.Statement)); err != nil {
+				return err
+			}
 			t.Enter(entry.KindOwnAccounts, entry.OwnAccounts{Accounts: out.Accounts, Deed: deed.SignedDeed(), Worker: by.Worker}).About(deedName(deed))
 			_, before, _, err := t.OwnAccounts(by.Worker)
 			if err != nil {

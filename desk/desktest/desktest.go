@@ -27,6 +27,7 @@ import (
 	"countersign.dev/desk/acts"
 	"countersign.dev/desk/alarms"
 	"countersign.dev/desk/casework"
+	"countersign.dev/desk/inbox"
 	"countersign.dev/desk/kernel"
 	"countersign.dev/incident"
 	"countersign.dev/ledger"
@@ -115,6 +116,7 @@ type Options struct {
 
 	Destinations  []alarms.Destination // see desk.Config
 	Sender        alarm.Sender
+	Inbox         inbox.Config // without its secret
 	Holders       kernel.Holders
 	ExposureEvery time.Duration // see desk.Config
 	HealthEvery   time.Duration // the same
@@ -208,8 +210,9 @@ func (w *World) TryOpen(o Options) error {
 			w.t.Error(err)
 		}
 	})
+	o.Inbox.Secret = OwnSecret
 	w.Desk, err = desk.Open(w.t.Context(), desk.Config{Store: w.Store, Log: log, Executor: o.Executor, Root: w.Root, Now: w.clock.Now,
-		Rand: rand.Reader, Step: o.Step, Holders: o.Holders, ExposureEvery: o.ExposureEvery, RollEvery: o.RollEvery, Casework: casework.Config{OwnSecret: OwnSecret}, BrowserSecret: OwnSecret,
+		Rand: rand.Reader, Step: o.Step, Holders: o.Holders, ExposureEvery: o.ExposureEvery, RollEvery: o.RollEvery, Casework: casework.Config{OwnSecret: OwnSecret}, BrowserSecret: OwnSecret, Inbox: o.Inbox,
 		Alarms: alarms.Config{Destinations: o.Destinations, Sender: o.Sender, HealthEvery: o.HealthEvery, ExecutorStart: o.ExecutorStart}, Logger: slog.New(slog.NewTextHandler(w.t.Output(), nil))})
 	return err
 }

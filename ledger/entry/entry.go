@@ -46,6 +46,7 @@ const (
 	KindTokenRevoked  = "token-revoked"
 	KindProgramToken  = "program-token"
 	KindOwnAccounts   = "own-accounts" // a worker declared their own accounts
+	KindChannel       = "channel"      // a worker declared where the desk sends its messages to them
 	KindSession       = "session"      // of an actions.SignedSession: somebody started a session
 	KindRoll          = "roll"         // of a ledger.Roll: commits to the documents that waited for it
 	KindExposureRead  = "exposure-read"
@@ -189,6 +190,14 @@ type OwnAccounts struct {
 	Accounts int64              `json:"accounts"` // how many it names
 	Deed     actions.SignedDeed `json:"deed"`
 	Worker   workforce.WorkerID `json:"worker"`
+}
+
+// Channel is the data of entries of kind channel. The deed commits to the address, and nothing
+// that opens it is kept.
+type Channel struct {
+	Deed    actions.SignedDeed `json:"deed"`
+	Webhook bool               `json:"webhook"` // false: the worker reads an inbox
+	Worker  workforce.WorkerID `json:"worker"`
 }
 
 // Alarm is the data of an entry of kind alarm. The fields that name the subject are

@@ -103,6 +103,13 @@ func SaidIn(kind string, data canonical.Raw, sealed map[string]canonical.Digest)
 		// The entry seals nothing: what opens the deed is the worker's.
 		return deed(kind, o.Deed, o.Worker, actions.Deed{What: actions.DeedAccounts, Of: string(o.Worker)},
 			map[string]canonical.Digest{actions.DeedAccounts.SealedBy(): o.Deed.Deed.Text})
+	case KindChannel:
+		var c Channel
+		if err := canonical.UnmarshalExact(data, &c); err != nil {
+			return nil, true, err
+		}
+		return deed(kind, c.Deed, c.Worker, actions.Deed{What: actions.DeedChannel, Of: string(c.Worker)},
+			map[string]canonical.Digest{actions.DeedChannel.SealedBy(): c.Deed.Deed.Text})
 	case KindIncidentFindings:
 		var f IncidentFindings
 		if err := canonical.UnmarshalExact(data, &f); err != nil {

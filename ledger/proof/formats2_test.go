@@ -75,9 +75,9 @@ var inFormats2 = map[string]string{
 var afterFormats2 = map[string]string{
 	"effect": "said",
 	"part":   "hashes programs queues rules",
-	"desk":   "case-joined case-read invitation invitation-answered invitation-withdrawn own-accounts program-token referral roll text",
+	"desk":   "case-joined case-read channel invitation invitation-answered invitation-withdrawn own-accounts program-token referral roll text",
 	"deed": `case.ask case.escalate case.language case.merge case.move case.note case.refer case.skip case.snooze case.split decision.withdraw
-		evidence.copy evidence.hash evidence.remove worker.accounts`,
+		evidence.copy evidence.hash evidence.remove worker.accounts worker.channel`,
 	"kind": `account.limit account.unlimit account.label account.unlabel content.limit content.unlimit content.label content.unlabel account.warn`,
 	"verb": `account.limit/limit account.unlimit/unlimit account.label/label account.unlabel/unlabel content.limit/limit content.unlimit/unlimit
 		content.label/label content.unlabel/unlabel account.warn/warn`,

@@ -576,23 +576,48 @@ func (s *State) Candidate(a Ask, c actions.Signed) error {
 // is known without one: it makes the demands of Candidate on the person, and checks no signature.
 // The error tells no more than the worker may know.
 func (s *State) Asks(a Ask, w workforce.WorkerID) error {
-	st := a.Request.Statement
-	standing := s.People.Standing(w, a.At)
-	if !standing.Engaged {
-		return refuse("engagement-ended", "%s may not act: %s.", w, standing.Why)
-	}
-	if err := s.stopped(a.Action, w, standing, a.At); err != nil {
-		return err
-	}
-	sg := actions.Signer{Worker: w, Standing: standing}
-	if err := s.checkEmergency(a.Action, a.Request, sg); err != nil {
+	standing, err := s.engagedFor(a, w)
+	if err != nil {
 		return err
 	}
 	j, err := s.demands(a)
 	if err != nil {
 		return err
 	}
-	if err := s.mayCountersign(a, &j, sg, actions.Signed{Statement: actions.Statement{Signer: w, Request: st.Request, Verdict: actions.VerdictCountersign}}); err != nil {
+	return s.asks(a, j, standing, w)
+}
+
+// CouldSign lists the workers whose countersignature could count for a request, as Asks says.
+func (s *State) CouldSign(a Ask) ([]workforce.WorkerID, error) {
+	j, err := s.demands(a)
+	if err != nil {
+		return nil, err
+	}
+	var all []workforce.WorkerID
+	for _, w := range s.People.Sorted() {
+		if standing, err := s.engagedFor(a, w.Worker); err == nil && s.asks(a, j, standing, w.Worker) == nil {
+			all = append(all, w.Worker)
+		}
+	}
+	return all, nil
+}
+
+// engagedFor refuses a worker who may not sign anything like this act now.
+func (s *State) engagedFor(a Ask, w workforce.WorkerID) (workforce.Standing, error) {
+	standing := s.People.Standing(w, a.At)
+	if !standing.Engaged {
+		return standing, refuse("engagement-ended", "%s may not act: %s.", w, standing.Why)
+	}
+	if err := s.stopped(a.Action, w, standing, a.At); err != nil {
+		return standing, err
+	}
+	return standing, s.checkEmergency(a.Action, a.Request, actions.Signer{Worker: w, Standing: standing})
+}
+
+// asks is Asks for somebody of a standing, with what the request needs.
+func (s *State) asks(a Ask, j Judgement, standing workforce.Standing, w workforce.WorkerID) error {
+	st := a.Request.Statement
+	if err := s.mayCountersign(a, &j, actions.Signer{Worker: w, Standing: standing}, actions.Signed{Statement: actions.Statement{Signer: w, Request: st.Request, Verdict: actions.VerdictCountersign}}); err != nil {
 		return err
 	}
 	if j.ByLaw != nil && j.ByLaw.Law == entry.LawRecovery {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/audits"
+	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
@@ -152,6 +153,17 @@ func newTab(t testing.TB, parent context.Context, options TabOptions, how ...chr
 	}
 	b.Scheme(scheme)
 	return b
+}
+
+// Grant lets the pages of this tab's browser have something, such as notifications, without asking.
+func (b *Tab) Grant(what string) {
+	b.t.Helper()
+	b.do("grant "+what, chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		c := chromedp.FromContext(ctx)
+		_, err := cdp.Call(ctx, c.Browser, browser.SetPermission, browser.SetPermissionParams{Permission: &browser.PermissionDescriptor{Name: what}, Setting: browser.PermissionSettingGranted,
+			Origin: b.Base, BrowserContextID: c.BrowserContextID})
+		return err
+	}))
 }
 
 // hear takes down what the page should not have caused.

@@ -166,7 +166,10 @@ export async function deed(of, text, who, session, until) {
   return out;
 }
 
-const sealedBy = (what) => ({ "request.withdraw": "text", "incident.task": "text", "evidence.remove": "text", "evidence.copy": "text", "evidence.hash": "text", "worker.accounts": "accounts" })[what] ?? "order";
+const sealedBy = (what) => ({ "request.withdraw": "text", "incident.task": "text", "evidence.remove": "text", "evidence.copy": "text", "evidence.hash": "text", "worker.accounts": "accounts", "worker.channel": "channel" })[what] ?? "order";
+
+// channelText is the text of a deed that declares the address of a channel, with its secret's digest.
+export const channelText = async (webhook, secret) => canonical({ secret: secret ? await digestOfBytes(secret) : "", webhook });
 
 // order is the text of a deed on a case: its members in canonical form, empty ones left out.
 export const order = (o) => canonical(Object.fromEntries(Object.entries(o).filter(([, v]) => v !== "" && v !== undefined && v !== false && !(Array.isArray(v) && v.length === 0))));

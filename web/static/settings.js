@@ -1,6 +1,9 @@
 // Settings: preferences are kept at the desk, and used from the next key on.
+import { base64, random } from "./canonical.js";
+import { channelText, deed } from "./decision.js";
 import { own } from "./own.js";
-import { api, during, everyKey, fresh, page, prefer, told, toast } from "./shell.js";
+import { byOwnKey, refuse } from "./sign.js";
+import { api, during, everyKey, fresh, mine, page, prefer, told, toast } from "./shell.js";
 
 page("settings", (main) => {
   own(main.querySelector("#own"));
@@ -55,6 +58,47 @@ page("settings", (main) => {
       }
     }),
   );
+  const channel = main.querySelector("#channel");
+  const shows = channel.querySelector("#channel-text");
+  const secret = "whsec_" + base64(random(32));
+  let clears = false;
+  const webhook = () => (clears ? "" : channel.webhook.value.trim());
+  const text = () => channelText(webhook(), webhook() && secret);
+  const show = async () => (shows.textContent = await text());
+  channel.addEventListener("input", show);
+  show();
+  const declare = (clear) =>
+    during(async () => {
+      const error = channel.querySelector("#channel-error");
+      error.textContent = "";
+      clears = clear;
+      try {
+        if (!clear && !webhook()) throw new Error("Write the address to which your messages go.");
+        const s = await mine();
+        if (!s.credential && !s.own) throw new Error("Your key is a file: use countersign channel set.");
+        const to = webhook(), signs = await show();
+        toast("Your own key signs this: touch it.");
+        const made = await deed({ what: "worker.channel", of: s.worker, version: Number(channel.dataset.number) }, signs, byOwnKey(s), s);
+        if (webhook() !== to || shows.textContent !== signs) refuse("the page shows something else than was signed");
+        const now = await api("POST", "channel", { webhook: to, secret: to && secret, deed: made });
+        if (!to) return void setTimeout(fresh);
+        channel.dataset.number = now.number;
+        channel.querySelector("#channel-now").textContent = "Messages also go to " + now.host + ".";
+        channel.querySelector("#channel-clear").disabled = false;
+        channel.querySelector("#channel-secret").hidden = false;
+        channel.querySelector("#channel-secret code").textContent = secret;
+        channel.webhook.value = "";
+      } catch (e) {
+        if (!e.over) error.textContent = told(e);
+      } finally {
+        clears = false;
+      }
+    });
+  channel.addEventListener("submit", (e) => {
+    e.preventDefault();
+    declare(false);
+  });
+  channel.querySelector("#channel-clear").addEventListener("click", () => declare(true));
   const notify = main.querySelector("#notify");
   const say = () => {
     notify.disabled = !("Notification" in window) || Notification.permission !== "default";

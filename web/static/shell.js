@@ -91,6 +91,7 @@ export function page(name, show) {
   begun.set(name, show);
   if ($("main").dataset.script === name) {
     show($("main"));
+    alone();
     root.dataset.ready = name;
     putBack();
   }
@@ -154,6 +155,7 @@ async function show(text, title, script) {
   };
   put();
   if (script) begun.get(script)?.($("main"));
+  alone();
   root.dataset.ready = script ?? "shell";
   putBack();
 }
@@ -367,12 +369,17 @@ $("palette-open")?.addEventListener("click", openPalette);
 
 let stream, watched, heard;
 
-// watch has the desk tell what changes: {case, request, queue, list}. changed is called with
+// alone has a page that shows nothing that changes hear of messages all the same.
+const alone = () => watched || (signedIn() && watch({}));
+
+// watch has the desk tell what changes, besides new messages: {case, request, queue, list}. changed is called with
 // {sort, id, version} (of several of one sort a list of pairs), and with {sort: "again"} when something may have been missed. A stream that
 // breaks comes back by itself and is told what it missed.
 export function watch(what, changed) {
   stopWatching();
-  watched = new URLSearchParams(what).toString();
+  const all = new URLSearchParams(what);
+  all.append("list", "inbox");
+  watched = all.toString();
   heard = changed;
   if (!document.hidden) listen();
 }
@@ -380,8 +387,14 @@ function listen() {
   if (!watched || stream) return;
   // What changed after the desk read what this page shows is told as well.
   const mine = (stream = new EventSource("/live?" + watched + "&after=" + encodeURIComponent($("main").dataset.moment ?? "")));
-  stream.addEventListener("change", (e) => heard?.(JSON.parse(e.data)));
-  stream.addEventListener("again", () => heard?.({ sort: "again" }));
+  stream.addEventListener("change", (e) => {
+    const what = JSON.parse(e.data);
+    what.sort === "inbox" ? messages() : heard?.(what);
+  });
+  stream.addEventListener("again", () => {
+    heard?.({ sort: "again" });
+    messages();
+  });
   stream.addEventListener("over", () => again(mine));
   // A browser comes back by itself after a broken connection, and not after a refusal.
   stream.addEventListener("error", () => mine.readyState === EventSource.CLOSED && again(mine));
@@ -409,6 +422,7 @@ async function again(broken) {
   if (document.hidden) return;
   listen();
   heard?.({ sort: "again" });
+  messages();
 }
 export function stopWatching() {
   stream?.close();
@@ -418,15 +432,76 @@ document.addEventListener("visibilitychange", () => {
   if (document.hidden) {
     stream?.close();
     stream = undefined;
-    return;
+    return hush();
   }
+  hushed?.abort();
   clockwork();
   if (signedIn()) belongs().catch(() => {});
   if (watched) {
     listen();
     heard?.({ sort: "again" });
+    messages();
   }
 });
+
+// --- messages to the person
+
+let newest = Number(root.dataset.inbox);
+let hushed; // ends the hearing of a hidden page
+
+// messages reads what was told since this page looked last.
+async function messages() {
+  const from = newest;
+  const box = await api("GET", "inbox?after=" + from).catch(() => undefined);
+  if (!box || newest !== from) return; // another look was faster
+  newest = box.items.at(-1)?.number ?? newest;
+  const count = $("unread");
+  if (count) {
+    count.hidden = !box.unread;
+    count.firstChild.textContent = box.unread;
+  }
+  if (!box.items.length) return;
+  notice(box.items.filter((m) => !m.read));
+  if ($("main").dataset.here === "/inbox") fresh();
+}
+
+const wanted = () => window.Notification?.permission === "granted";
+const sayings = { session: "A session of yours began", signature: "Your key signed something", "waits-for-you": "A request waits for your signature", "your-turn": "A case comes back to you", channel: "Your channel is another one" };
+
+// notice has the browser say that there are messages, each once however many tabs are open. Others
+// may see the screen: it says of what kind they are and of which platform, and no more.
+function notice(all) {
+  if (!wanted() || !all.length) return;
+  navigator.locks.request("countersign-notice", () => {
+    const mine = "noticed " + root.dataset.worker;
+    for (const m of all) {
+      if (m.number <= Number(localStorage.getItem(mine))) continue;
+      localStorage.setItem(mine, m.number);
+      const n = new Notification(sayings[m.kind] ?? "The desk has a message for you", { body: m.platform ?? "", tag: "countersign-" + m.number });
+      n.onclick = () => {
+        focus();
+        go("/inbox");
+        n.close();
+      };
+    }
+  }).catch(() => {}); // some browsers let no page make notices
+}
+
+// hush lets one of a browser's hidden pages go on hearing of messages, if the person wants notices.
+function hush() {
+  if (!signedIn() || !wanted()) return;
+  const { signal } = (hushed = new AbortController());
+  navigator.locks.request("countersign-inbox", { signal }, () => new Promise((over) => {
+    const hidden = new EventSource("/live?list=inbox");
+    for (const e of ["change", "again"]) hidden.addEventListener(e, messages);
+    const end = () => {
+      hidden.close();
+      over();
+    };
+    hidden.addEventListener("over", end);
+    signal.addEventListener("abort", end);
+  })).catch(() => {});
+}
 
 // --- the session: its end, its renewal, the lock
 
@@ -599,4 +674,7 @@ $("lock-open")?.addEventListener("click", async () => {
 
 clockwork();
 dress();
-if (!$("main").dataset.script) root.dataset.ready = "shell";
+if (!$("main").dataset.script) {
+  alone();
+  root.dataset.ready = "shell";
+}
