@@ -67,14 +67,14 @@ func submissionOf(s v1.Submission) acts.Submission {
 }
 
 func requestOf(r actions.Request) v1.Request {
-	out := v1.Request{ID: r.ID, Version: r.Version, Status: r.Status, Requester: string(r.Requester()), Action: r.Action, Signed: r.Signed,
+	out := v1.Request{ID: r.ID, Version: r.Version, Status: r.Status, Outline: r.Requester() == "", Requester: string(r.Requester()), Action: r.Action, Signed: r.Signed,
 		Countersignatures: list(r.Signers, func(s actions.Signed) actions.Signed { return s }),
 		Declined: list(r.Declined, func(n actions.Refusal) v1.Decline {
 			return v1.Decline{Signed: n.Signed, Alarm: n.Alarm, Reason: n.Reason, At: n.At}
 		}),
 		Need: r.Need, Missing: r.Missing, Created: r.Created, Updated: r.Updated, Expires: r.Expires(),
 		Outcome: r.Outcome, OutcomeText: r.OutcomeText, Executed: r.Executed, ReversedBy: r.ReversedBy, ReplacedBy: r.ReplacedBy, LiftedBy: r.LiftedBy, Session: r.Session}
-	if spec, _ := actions.SpecOf(r.Action.Kind); !spec.Desk && !spec.Says() {
+	if spec, _ := actions.SpecOf(r.Action.Kind); !spec.Desk && !spec.Says() && !out.Outline {
 		out.Layer = r.Action.Command.Layer.String()
 		out.Value, _ = r.Action.Command.Layer.Label()
 	}

@@ -181,6 +181,10 @@ func (c *actionList) Run(ctx context.Context, s *Session) error {
 			case r.LiftedBy != "":
 				status += ", lifted"
 			}
+			if r.Outline {
+				rows = append(rows, []string{r.ID, status, "another company", wording.When(r.Created), "", outlineWords(r)})
+				continue
+			}
 			rows = append(rows, []string{r.ID, status, r.Requester, wording.When(r.Created), listedWith(r.Signed), short(wording.Action(r.Action), 80)})
 		}
 		p.Table(rows)
@@ -303,6 +307,9 @@ func (c *actionWithdraw) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	if me, err := s.workerName(); err == nil && string(me) != r.Requester {
+		if r.Outline {
+			return unread(r)
+		}
 		return fault.New(fault.Forbidden, "not-requester", "Only %s, who requested it, may withdraw it, and nothing was signed. You may say no to it: countersign action decline %s --reason WHY", r.Requester, r.ID)
 	}
 	if r, err = withdraw(ctx, s, d, r, c.Yes); err != nil {
@@ -362,6 +369,9 @@ func (c *actionAgain) Run(ctx context.Context, s *Session) error {
 	r, err := d.Request(ctx, c.Request)
 	if err != nil {
 		return err
+	}
+	if r.Outline {
+		return unread(r)
 	}
 	if spec, ok := actions.SpecOf(r.Action.Kind); !ok || spec.Desk || r.Action.Undo() {
 		return fault.New(fault.Invalid, "bad-kind", "Only an act on a platform is asked for again in this way; %s is not one.", r.Action.Kind)

@@ -70,6 +70,10 @@ func (c *formatsAdopt) Run(ctx context.Context, s *Session) error {
 	if len(open) > 0 {
 		s.Say("These requests are open. With the change they end, and have to be asked for again (`countersign action again REQUEST`):")
 		for _, r := range open {
+			if r.Outline {
+				s.Say("  %s by another company: %s", r.ID, outlineWords(r))
+				continue
+			}
 			s.Say("  %s by %s: %s", r.ID, r.Requester, wording.Action(r.Action))
 		}
 	}

@@ -777,7 +777,7 @@ func stillLiftedBy(ctx context.Context, d deskClient, r v1.IncidentReport, sessi
 			continue
 		}
 		of, err := d.Request(ctx, lift.Action.Command.Expect.Mark.Request())
-		if err != nil || lifts[id].IsZero() && of.Requester == lift.Requester || again(of, now) == "" {
+		if err != nil || of.Outline || lifts[id].IsZero() && of.Requester == lift.Requester || again(of, now) == "" {
 			continue
 		}
 		// If the subject cannot be looked at, it is listed: somebody has to look.

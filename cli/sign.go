@@ -600,6 +600,16 @@ func (s *Session) outcome(r v1.Request, doc any, note string, next func(*Page)) 
 	})
 }
 
+// outlineWords are the kind and the platform of a request that its reader may not read whole.
+func outlineWords(r v1.Request) string {
+	return fmt.Sprintf("%s on %s", r.Action.Kind, r.Action.Subject.Platform)
+}
+
+// unread says that a command needs more of a request than its outline.
+func unread(r v1.Request) error {
+	return fault.New(fault.Forbidden, "not-yours-to-read", "%s was asked for at another company, and you may not sign it. Nothing was signed.", r.ID)
+}
+
 // describeRequest writes the status of a request and the next step.
 func describeRequest(p *Page, r v1.Request, now time.Time) {
 	word := wording.Status(r.Status)
@@ -631,6 +641,10 @@ func describeRequest(p *Page, r v1.Request, now time.Time) {
 		word = p.Bad(word)
 	}
 	p.Line("%s: %s", r.ID, word)
+	if r.Outline {
+		p.Line("%s, asked for at another company %s. You may not sign it, so that you read no more of it.", outlineWords(r), wording.When(r.Created))
+		return
+	}
 	p.Line("%s", wording.Action(r.Action))
 	signers := make([]string, 0, len(r.Countersignatures))
 	for _, c := range r.Countersignatures {

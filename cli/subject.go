@@ -113,7 +113,11 @@ func describeLayers(p *Page, r v1.Subject) {
 
 // measureWords says whose measure it is, since when it stands, and until when.
 func measureWords(m v1.Measure) string {
-	s := prose.Sprintf("%s, by %s, since %s", m.Request, m.Requester, wording.When(m.Executed))
+	by := string(m.Requester)
+	if by == "" {
+		by = "somebody at another company"
+	}
+	s := prose.Sprintf("%s, by %s, since %s", m.Request, by, wording.When(m.Executed))
 	if !m.Until.IsZero() {
 		s += ", until " + wording.When(m.Until)
 	}

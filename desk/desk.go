@@ -78,6 +78,7 @@ type Desk struct {
 	programTokens programTokens
 	browserKey    []byte
 	proofs        proofs
+	links         links
 }
 
 // Unexported names for the rooms, so that Desk shows their methods but not the rooms.

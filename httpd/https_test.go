@@ -2,15 +2,11 @@ package httpd_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"io"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
@@ -24,6 +20,7 @@ import (
 
 	"countersign.dev/fault"
 	"countersign.dev/httpd"
+	"countersign.dev/test/testenv"
 )
 
 // issued is a certificate that signs itself, as two PEM files.
@@ -34,21 +31,11 @@ type issued struct {
 
 func issue(t *testing.T, serial int64, names ...string) issued {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	cert, key, err := testenv.Certificate(serial, names...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	of := &x509.Certificate{SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "desk"}, DNSNames: names,
-		NotBefore: time.Unix(0, 0), NotAfter: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC), IsCA: true, BasicConstraintsValid: true}
-	der, err := x509.CreateCertificate(rand.Reader, of, of, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return issued{pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), of.SerialNumber}
+	return issued{cert, key, big.NewInt(serial)}
 }
 
 func writeFile(t *testing.T, path string, b []byte) {
@@ -308,5 +295,46 @@ func TestParseProxy(t *testing.T) {
 		if p, err := httpd.ParseProxy(bad); !fault.Is(err, "bad-proxy") {
 			t.Errorf("%q: %v, %v", bad, p, err)
 		}
+	}
+}
+
+// TestClientOfTheOwnCertificate: a part of the desk's process reaches the desk although nobody else
+// trusts the certificate, also after a renewal; another name, and another certificate, it does not take.
+func TestClientOfTheOwnCertificate(t *testing.T) {
+	first, second := issue(t, 1, "localhost"), issue(t, 2, "localhost")
+	o := newOver(t, first)
+	o.Clock().Hold()
+	own, err := httpd.LoadCertificate(o.cert, o.key, o.Clock().Now, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, err := net.SplitHostPort(o.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asks := func(host string) error {
+		res, err := own.Client(time.Minute).Get("https://" + net.JoinHostPort(host, port) + "/healthz")
+		if err == nil {
+			err = res.Body.Close()
+		}
+		return err
+	}
+	if err := asks("localhost"); err != nil {
+		t.Errorf("the own desk: %v", err)
+	}
+	if err := asks("127.0.0.1"); err == nil {
+		t.Error("a name that the certificate does not have is taken")
+	}
+	writeFile(t, o.cert, second.cert)
+	writeFile(t, o.key, second.key)
+	o.Clock().Advance(2 * time.Second)
+	if err := asks("localhost"); err != nil {
+		t.Errorf("the own desk with its new certificate: %v", err)
+	}
+	foreign := httptest.NewTLSServer(http.NotFoundHandler())
+	defer foreign.Close()
+	if res, err := own.Client(time.Minute).Get(foreign.URL); err == nil {
+		_ = res.Body.Close()
+		t.Error("a foreign certificate is taken")
 	}
 }

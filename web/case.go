@@ -32,7 +32,9 @@ type casePage struct {
 	Raw      string
 	Document string
 	Mine     bool // the reader holds the case
+	ByFile   bool // the reader's own key is a file
 	Holder   string
+	Lately   []casework.Look
 	Media    bool // the reader may say what becomes of its pictures
 	Renewed  bool
 	Drafts   []draftRow
@@ -135,7 +137,7 @@ func (s *Server) aCase(ctx context.Context, r *http.Request, by reader) (view, e
 	if err != nil {
 		return view{}, err
 	}
-	p := casePage{Case: v.Case, Shown: v.Shown, Holder: v.Holder, Notes: v.Notes}
+	p := casePage{Case: v.Case, Shown: v.Shown, Holder: v.Holder, Lately: v.Lately, Notes: v.Notes}
 	if v.Case.State == cases.Claimed && v.Case.Holder == by.Worker && s.config.Now().Before(v.Case.Until.Time) {
 		// A case that the reader holds is shown as the claim shows it: that is what a decision
 		// says was seen. The desk stores it anew where the case has changed.
@@ -143,7 +145,7 @@ func (s *Server) aCase(ctx context.Context, r *http.Request, by reader) (view, e
 		if err != nil {
 			return view{}, err
 		}
-		return s.held(ctx, by, t)
+		return s.held(ctx, by, t, v.Lately)
 	}
 	for _, d := range v.Drafts {
 		p.Drafts = append(p.Drafts, draftRow{string(d.Worker), d.Updated, string(d.Body)})
@@ -151,9 +153,9 @@ func (s *Server) aCase(ctx context.Context, r *http.Request, by reader) (view, e
 	return s.casePage(ctx, by, p)
 }
 
-// held is the page of a case that the reader holds.
-func (s *Server) held(ctx context.Context, by reader, t casework.Taken) (view, error) {
-	p := casePage{Case: t.Case, Shown: t.Shown, Document: t.Document.String(), Mine: true, Holder: string(t.Case.Holder), Media: t.Press, Renewed: t.Renewed, Notes: t.Notes}
+// held is the page of a case that the reader holds. lately are the others who had it before them.
+func (s *Server) held(ctx context.Context, by reader, t casework.Taken, lately []casework.Look) (view, error) {
+	p := casePage{Case: t.Case, Shown: t.Shown, Document: t.Document.String(), Mine: true, Holder: string(t.Case.Holder), Lately: lately, Media: t.Press, Renewed: t.Renewed, Notes: t.Notes}
 	for _, d := range t.Drafts {
 		p.Drafts = append(p.Drafts, draftRow{string(d.Worker), d.Updated, string(d.Body)})
 	}
@@ -161,6 +163,7 @@ func (s *Server) held(ctx context.Context, by reader, t casework.Taken) (view, e
 }
 
 func (s *Server) casePage(ctx context.Context, by reader, p casePage) (view, error) {
+	p.ByFile = by.ByFile
 	p.Now, p.Raw = s.config.Now(), string(canonical.MustMarshal(p.Shown))
 	state, err := s.desk.State(ctx)
 	if err != nil {
@@ -363,6 +366,9 @@ func (s *Server) next(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	b.moment = s.desk.Moment()
+	if b.ByFile, err = s.byFile(r.Context(), b.Browser); err != nil {
+		return err
+	}
 	t, err := s.desk.Next(r.Context(), b.of(), in.Queue, in.Without...)
 	if fault.Is(err, "nothing-waits") {
 		w.WriteHeader(http.StatusNoContent)
@@ -371,7 +377,7 @@ func (s *Server) next(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v, err := s.held(r.Context(), b, t)
+	v, err := s.held(r.Context(), b, t, nil)
 	if err != nil {
 		return err
 	}
@@ -523,9 +529,48 @@ func factsOf(x cases.Shown) [][2]string {
 		if value == "" || value == "false" || f == string(platform.FactOwner) {
 			continue
 		}
+		if n, err := strconv.ParseInt(value, 10, 64); err == nil {
+			value = grouped(n)
+		} else if value == "true" {
+			value = "yes"
+		}
 		all = append(all, [2]string{f, prose.Markup(value)})
 	}
 	return all
+}
+
+// language names the language of a text.
+func language(tag string) string {
+	if tag == cases.Undetermined {
+		return "unknown language"
+	}
+	return shown(tag)
+}
+
+// reportedBy says how many reports there are, and whose.
+func reportedBy(p casePage) string {
+	var anonymous int64
+	for _, n := range p.Shown.Counts {
+		if n.Anonymous {
+			anonymous += n.Count
+		}
+	}
+	all := number(p.Case.Reports)
+	switch {
+	case anonymous == 0:
+		return all + " by " + wording.Many(int(p.Shown.Reporters), "account")
+	case anonymous >= p.Case.Reports:
+		return all + " without an account"
+	}
+	return all + ", " + number(anonymous) + " of them without an account"
+}
+
+// unseenOf says how many reports of a group are not listed.
+func unseenOf(g reasonGroup, n int64) string {
+	if len(g.Reports) == 0 {
+		return wording.Many(int(n), "report") + " without words"
+	}
+	return "and " + number(n) + " more, older or without words"
 }
 
 func number(n int64) string { return strconv.FormatInt(n, 10) }

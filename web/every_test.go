@@ -17,6 +17,7 @@ import (
 	"countersign.dev/desk/desktest"
 	"countersign.dev/desk/inbox"
 	"countersign.dev/desk/kernel"
+	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
 	"countersign.dev/policy"
 	"countersign.dev/test/testenv"
@@ -39,7 +40,7 @@ func TestEveryPage(t *testing.T) {
 	d.Passkeys("ann", "kim")
 	var empty, full []state
 	empty = []state{{"work-empty", "/work", "/work"}, {"queues", "/queues", "/queues"}, {"queue-empty", "/queues/{name}", "/queues/spam"}, {"no-such-page", "/", "/nothing"}, {"no-such-case", "/cases/{id}", "/cases/cas_none"},
-		{"no-such-incident", "/incidents/{id}", "/incidents/inc_none"}}
+		{"incidents-refused", "/incidents", "/incidents"}, {"no-such-incident", "/incidents/{id}", "/incidents/inc_none"}}
 	tab := d.SignIn("ann")
 	tab.Allow("404", "403")
 	judge := func(all []state) {
@@ -84,14 +85,26 @@ func TestEveryPage(t *testing.T) {
 	full = []state{{"work", "/work", "/work"}, {"inbox", "/inbox", "/inbox"}, {"inbox-empty", "/inbox", "/inbox?before=1"}, {"settings", "/settings", "/settings"}, {"find", "/find", "/find?q=plaza:post/1"}, {"find-nothing", "/find", "/find?q=some+words"},
 		{"waiting", "/countersign", "/countersign"}, {"countersign", "/countersign/{request}", "/countersign/" + held}, {"requests", "/requests", "/requests"}, {"request", "/requests/{id}", "/requests/" + held}, {"queue", "/queues/{name}", "/queues/spam?state=claimed"}, {"case-mine", "/cases/{id}", "/cases/" + mine}, {"case-read", "/cases/{id}", "/cases/" + theirs}}
 	judge(full)
-	// Without a session there is one page.
+	// Without a session there are the pages of the sign-in and of invitations.
 	tab.Click("#sign-out")
 	tab.Wait("#signin")
-	signin := []state{{"signin", "/signin", "/signin"}}
+	secrets, _ := invite(t, d, "ann", "bob")
+	answerLink(t, d, secrets[1])
+	signin := []state{{"signin", "/signin", "/signin"}, {"invite", "/invite/{secret}", "/invite/" + secrets[0]}, {"invite-answered", "/invite/{secret}", "/invite/" + secrets[1]},
+		{"invite-dead", "/invite/{secret}", "/invite/csgi_unknown"}, {"invite-elsewhere", "/invite/{secret}", strings.Replace(d.URL, "localhost", "127.0.0.1", 1) + "/invite/" + secrets[0]}}
 	judge(signin)
 
+	tab = d.SignIn("kim") // reads incidents
+	tab.Allow("404", "400")
+	none := []state{{"incidents-empty", "/incidents", "/incidents"}, {"incidents-lost", "/incidents", "/incidents?status=lost"}}
+	judge(none)
+	d.StopExecutor()
+	d.Enter(d.Breach("plaza:acct/1", actions.Critical), map[string]string{proof.SealedSubject: "plaza:acct/1"})
+	some := []state{{"incidents", "/incidents", "/incidents"}, {"incidents-closed", "/incidents", "/incidents?status=closed"}}
+	judge(some)
+
 	// Every page is in a list.
-	listed := slices.Concat(empty, full, signin)
+	listed := slices.Concat(empty, full, signin, none, some)
 	for _, route := range d.Pages.Routes() {
 		if strings.HasPrefix(route, "/static/") || slices.Contains(parts, route) {
 			continue
@@ -154,12 +167,14 @@ unless { resource == Queue::"spam" };
 		all, _, err := d.Inbox(t.Context(), desktest.As("lee"), inbox.Filter{})
 		return err == nil && slices.ContainsFunc(all, func(m inbox.Message) bool { return m.Request == asked.ID })
 	})
+	links, _ := invite(t, d, "lee", "ann")
 	routes := map[string][]string{
 		"/":                          {"nothing"},
 		"/{$}":                       {""},
 		"/signin":                    {""},
 		"/work":                      {""},
 		"/session":                   {""},
+		"/invite/{secret}":           {links[0], "csgi_unknown"},
 		"/settings":                  {""},
 		"/inbox":                     {"", "?before=100"},
 		"/find":                      {"?q=plaza:acct/4", "?q=plaza:acct/3", "?q=plaza:@shop"},
@@ -174,6 +189,7 @@ unless { resource == Queue::"spam" };
 		"/countersign/{request}/now": {asked.ID},
 		"/requests":                  {""},
 		"/requests/{id}":             {asked.ID},
+		"/incidents":                 {"", "?status=open"},
 		"/incidents/{id}":            {"inc_none"},
 		"/live":                      {"?case=" + hidden.Case.ID},
 	}

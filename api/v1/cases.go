@@ -53,6 +53,7 @@ type Taken struct {
 	New        bool          `json:"new,omitzero" doc:"it was not handed in before"`
 	Error      *ReportFailed `json:"error,omitempty" doc:"why it was refused; the same again would be refused again"`
 	Opened     bool          `json:"opened,omitzero" doc:"your own finding opened the case, so that you may decide it; a case that was open already is decided by somebody else, since you reported in it"`
+	KeptOut    string        `json:"kept_out,omitzero" doc:"why you may not work on the case that your own finding opened; left out: you may"`
 }
 
 // ReportFailed says why a report was refused.
@@ -211,6 +212,13 @@ type CaseView struct {
 	Drafts    []CaseDraft    `json:"drafts"`
 	Notes     []CaseNote     `json:"notes" doc:"oldest first"`
 	Preserved []Preservation `json:"preserved,omitzero" doc:"what the platform was asked to preserve, oldest first"`
+	Lately    []Look         `json:"lately,omitzero" doc:"who else of those who work on its queue had it before them in the last ten minutes, newest first"`
+}
+
+// Look is that somebody had a case before them.
+type Look struct {
+	Who workforce.WorkerID `json:"who" doc:"or only the company"`
+	At  canonical.Time     `json:"at"`
 }
 
 // Preservation is what a platform was asked to preserve for a case of child safety.

@@ -136,6 +136,7 @@ type Request struct {
 	ID                string           `json:"id"`
 	Version           int64            `json:"version" doc:"counts changes"`
 	Status            actions.Status   `json:"status"`
+	Outline           bool             `json:"outline,omitempty" doc:"another company asked for it and you may not sign it: only its status, version and times, and the kind, tier and platform of its action are told"`
 	Requester         string           `json:"requester"`
 	Action            actions.Action   `json:"action"`
 	Layer             string           `json:"layer,omitempty" doc:"of an act on a platform: the layer of the subject that it changes, which is visibility, limit or label:VALUE; left out where it changes none"`

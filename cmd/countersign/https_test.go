@@ -2,15 +2,9 @@ package main
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/pem"
 	"log/slog"
-	"math/big"
 	"net"
 	"net/url"
 	"os"
@@ -23,32 +17,19 @@ import (
 
 	"countersign.dev/fault"
 	"countersign.dev/httpd"
+	"countersign.dev/test/testenv"
 )
 
 // certify makes a certificate that signs itself, and its key, as PEM files.
 func certify(cert, key string, names ...string) error {
-	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	c, k, err := testenv.Certificate(time.Now().UnixNano(), names...)
 	if err != nil {
 		return err
 	}
-	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
-	if err != nil {
+	if err := os.WriteFile(cert, c, 0o600); err != nil {
 		return err
 	}
-	of := &x509.Certificate{SerialNumber: serial, Subject: pkix.Name{CommonName: "desk"}, DNSNames: names,
-		NotBefore: time.Unix(0, 0), NotAfter: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC), IsCA: true, BasicConstraintsValid: true}
-	der, err := x509.CreateCertificate(rand.Reader, of, of, k.Public(), k)
-	if err != nil {
-		return err
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(k)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
-		return err
-	}
-	return os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600)
+	return os.WriteFile(key, k, 0o600)
 }
 
 func cmdCertify(ts *testscript.TestScript, neg bool, args []string) {

@@ -263,6 +263,9 @@ func (d *Room) DraftUndo(ctx context.Context, by kernel.Caller, request string, 
 	if err != nil {
 		return Draft{}, err
 	}
+	if err := d.unread(ctx, s, by, r); err != nil {
+		return Draft{}, err
+	}
 	spec, _ := actions.SpecOf(r.Action.Kind)
 	switch {
 	case spec.Says():
@@ -438,6 +441,9 @@ func (d *Room) DraftVerdict(ctx context.Context, by kernel.Caller, request strin
 	}
 	r, err := d.desk.Load(ctx, request)
 	if err != nil {
+		return Draft{}, err
+	}
+	if err := d.unread(ctx, s, by, r); err != nil {
 		return Draft{}, err
 	}
 	if !r.Open() {

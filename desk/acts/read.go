@@ -26,16 +26,25 @@ func mayReadWarrant(s *proof.State, by kernel.Caller, r store.Request, now time.
 	for _, c := range r.Signers {
 		signed = signed || c.Statement.Signer == by.Worker
 	}
-	return st.Engaged && (signed || kernel.ReadsEvidence(s, st))
+	mine := st.Vendor == "" || st.Vendor == s.People.Standing(r.Requester(), now).Vendor
+	return st.Engaged && (signed || mine && kernel.ReadsEvidence(s, st))
 }
 
-// RequestByID returns a request. Everybody engaged at the desk may read it, since anybody
-// may be asked to countersign. Only those who signed it and readers of evidence see the
-// names of its countersigners.
+// RequestByID returns a request as the caller may see it. A vendor's people get of other
+// companies' requests that they may not sign what outline leaves. Only those who signed a
+// request and readers of evidence see the names of its countersigners.
 func (d *Room) RequestByID(ctx context.Context, by kernel.Caller, request string) (actions.Request, error) {
 	s, r, err := d.look(ctx, by, request)
 	if err != nil {
 		return actions.Request{}, err
+	}
+	return d.seen(ctx, s, by, r)
+}
+
+// seen returns one request as the caller may see it.
+func (d *Room) seen(ctx context.Context, s *proof.State, by kernel.Caller, r store.Request) (actions.Request, error) {
+	if whole, err := d.readsWhole(ctx, s, by, r); err != nil || !whole {
+		return outline(r.Request), err
 	}
 	return d.whole(ctx, s, by, r)
 }
@@ -67,7 +76,7 @@ func (d *Room) look(ctx context.Context, by kernel.Caller, request string) (*pro
 	return s, r, nil
 }
 
-// whole returns a request as the caller may see it, with what is looked up for a reader of
+// whole returns a request for a reader of all of it, with what is looked up for a reader of
 // the one request.
 func (d *Room) whole(ctx context.Context, s *proof.State, by kernel.Caller, r store.Request) (actions.Request, error) {
 	out := d.shown(s, by, r)
@@ -160,7 +169,8 @@ func (d *Room) newHandle(ctx context.Context, r actions.Request) string {
 		r.Action.Subject.Handle, now.Subject.Handle)
 }
 
-// shown returns a request as the caller may see it.
+// shown returns a request for a reader of all of it, without the signatures that the reader may
+// not see.
 func (d *Room) shown(s *proof.State, by kernel.Caller, r store.Request) actions.Request {
 	if mayReadWarrant(s, by, r, d.desk.Now()) {
 		return r.Request
@@ -185,13 +195,13 @@ func (d *Room) Wait(ctx context.Context, by kernel.Caller, request string, versi
 		// A caller may know a later version, from before the database was set back. That
 		// caller gets the present version at once.
 		if r.Version != version {
-			return d.whole(context.WithoutCancel(ctx), s, by, r)
+			return d.seen(context.WithoutCancel(ctx), s, by, r)
 		}
 		select {
 		case <-woken:
 		case <-tick.C:
 		case <-ctx.Done():
-			return d.whole(context.WithoutCancel(ctx), s, by, r)
+			return d.seen(context.WithoutCancel(ctx), s, by, r)
 		}
 	}
 }
@@ -207,8 +217,8 @@ type Filter struct {
 	Limit     int
 }
 
-// Requests returns a page of requests, newest first, and the cursor of the next
-// page, empty at the end.
+// Requests returns a page of requests, each as the caller may see it, newest first, and the
+// cursor of the next page, empty at the end. A page may have fewer items than were asked for.
 func (d *Room) Requests(ctx context.Context, by kernel.Caller, f Filter) (out []actions.Request, next string, err error) {
 	s, _, err := d.desk.Standing(ctx, by)
 	if err != nil {
@@ -219,10 +229,22 @@ func (d *Room) Requests(ctx context.Context, by kernel.Caller, f Filter) (out []
 		return nil, "", err
 	}
 	for _, r := range rs {
-		out = append(out, d.shown(s, by, r))
+		whole, err := d.readsWhole(ctx, s, by, r)
+		switch {
+		case err != nil:
+			return nil, "", err
+		case whole:
+			out = append(out, d.shown(s, by, r))
+		case !f.tells():
+			out = append(out, outline(r.Request))
+		}
 	}
 	return out, next, nil
 }
+
+// tells reports whether the filter alone would tell what outline leaves out: an outline that it
+// finds is known to be about the subject, or to be asked for by the person.
+func (f Filter) tells() bool { return f.Subject != "" || f.Requester != "" }
 
 // listed reads a page of requests, newest first, and the cursor of the next.
 func (d *Room) listed(ctx context.Context, f Filter) (rs []store.Request, next string, err error) {
@@ -311,7 +333,13 @@ func (d *Room) Subject(ctx context.Context, by kernel.Caller, subject string) (o
 		// A mark of ours that somebody copied into another layer, or onto another subject, is
 		// no measure of ours there.
 		if on := r.Action.Subject; on.Platform == out.Subject.Platform && on.ID == out.Subject.ID && r.Action.Command.Layer == l && !r.Executed.IsZero() {
-			out.Measures[l] = d.shown(s, by, r)
+			whole, err := d.readsWhole(ctx, s, by, r)
+			if err != nil {
+				return out, err
+			}
+			if out.Measures[l] = outline(r.Request); whole {
+				out.Measures[l] = d.shown(s, by, r)
+			}
 		}
 	}
 	return out, nil

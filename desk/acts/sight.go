@@ -76,7 +76,7 @@ func (d *Room) RequestFor(ctx context.Context, by kernel.Caller, request string)
 	return out, err
 }
 
-// RequestsFor is Requests, each as the caller may see it. It leaves the slots out.
+// RequestsFor is Requests with all that a Sight says but the slots.
 func (d *Room) RequestsFor(ctx context.Context, by kernel.Caller, f Filter) (all []Sight, next string, err error) {
 	s, _, err := d.desk.Standing(ctx, by)
 	if err != nil {
@@ -91,8 +91,11 @@ func (d *Room) RequestsFor(ctx context.Context, by kernel.Caller, f Filter) (all
 		if err != nil {
 			return nil, "", err
 		}
-		if seen.Whole {
+		switch {
+		case seen.Whole:
 			seen.Request = d.shown(s, by, r)
+		case f.tells():
+			continue
 		}
 		all = append(all, seen)
 	}
@@ -122,7 +125,6 @@ func (d *Room) Waiting(ctx context.Context, by kernel.Caller) (all []Sight, err 
 func (d *Room) sight(ctx context.Context, s *proof.State, by kernel.Caller, r store.Request) (Sight, error) {
 	now := d.desk.Now()
 	me := s.People.Standing(by.Worker, now)
-	asks := s.People.Standing(r.Requester(), now)
 	out := Sight{Request: r.Request, HasSigned: signedBy(r, by.Worker)}
 	var void []workforce.WorkerID // whose signatures count no more
 	live := r.Open() && now.Before(r.Expires().Time)
@@ -149,7 +151,7 @@ func (d *Room) sight(ctx context.Context, s *proof.State, by kernel.Caller, r st
 			}
 		}
 	}
-	out.Whole = out.May || out.HasSigned || me.Vendor == "" || me.Vendor == asks.Vendor || r.Requester() == by.Worker || kernel.ReadsAll(s, me)
+	out.Whole = out.May || d.reads(s, by, r)
 	if out.May || out.HasSigned {
 		out.Asker = askerOf(s, by.Worker, r.Requester(), now)
 	}
@@ -157,11 +159,45 @@ func (d *Room) sight(ctx context.Context, s *proof.State, by kernel.Caller, r st
 		out.Slots = slots(s, r, me, out.May && !out.HasSigned, void, now)
 	}
 	if !out.Whole {
-		out.Reasons = nil
-		out.Request = actions.Request{ID: r.ID, Version: r.Version, Status: r.Status, Created: r.Created, Updated: r.Updated,
-			Action: actions.Action{V: r.Action.V, Kind: r.Action.Kind, Tier: r.Action.Tier, Direction: r.Action.Direction, Subject: platform.Subject{Platform: r.Action.Subject.Platform}}}
+		out.Reasons, out.Request = nil, outline(r.Request)
 	}
 	return out, nil
+}
+
+// reads reports whether the caller reads all of a request whether or not a signature of theirs
+// could count: they signed it, its requester is of their company, or they are no vendor's people.
+func (d *Room) reads(s *proof.State, by kernel.Caller, r store.Request) bool {
+	now := d.desk.Now()
+	mine := s.People.Standing(by.Worker, now).Vendor
+	return r.Requester() == by.Worker || signedBy(r, by.Worker) || mine == "" || mine == s.People.Standing(r.Requester(), now).Vendor
+}
+
+// readsWhole reports whether the caller reads all of a request.
+func (d *Room) readsWhole(ctx context.Context, s *proof.State, by kernel.Caller, r store.Request) (bool, error) {
+	if d.reads(s, by, r) {
+		return true, nil
+	}
+	if !r.Open() || !d.desk.Now().Before(r.Expires().Time) {
+		return false, nil
+	}
+	ask, err := d.asked(ctx, s, r)
+	return err == nil && s.Asks(ask, by.Worker) == nil, err
+}
+
+// unread refuses to tell a caller more of a request than its outline.
+func (d *Room) unread(ctx context.Context, s *proof.State, by kernel.Caller, r store.Request) error {
+	whole, err := d.readsWhole(ctx, s, by, r)
+	if err == nil && !whole {
+		err = fault.New(fault.Forbidden, "not-yours-to-read", "%s was asked for at another company, and you may not sign it, so that you read its kind and its status only. An act on a subject that you know names the subject itself.", r.ID)
+	}
+	return err
+}
+
+// outline is all that a vendor's people see of another company's request that they may not sign:
+// its identifier, version, status and times, and the kind, tier and platform of its action.
+func outline(r actions.Request) actions.Request {
+	return actions.Request{ID: r.ID, Version: r.Version, Status: r.Status, Created: r.Created, Updated: r.Updated, Executed: r.Executed,
+		Action: actions.Action{V: r.Action.V, Kind: r.Action.Kind, Tier: r.Action.Tier, Direction: r.Action.Direction, Subject: platform.Subject{Platform: r.Action.Subject.Platform}}}
 }
 
 func signedBy(r store.Request, w workforce.WorkerID) bool {

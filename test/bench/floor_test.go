@@ -56,6 +56,12 @@ const people = 64
 // newFloor opens a floor on the database at url, with so many posts on plaza.
 func newFloor(b *testing.B, url string, posts int) *floor {
 	b.Helper()
+	return newFloorOf(b, url, posts, people)
+}
+
+// newFloorOf is newFloor with so many agents.
+func newFloorOf(b *testing.B, url string, posts, agents int) *floor {
+	b.Helper()
 	f := &floor{posts: posts}
 	if strings.HasPrefix(url, "postgres") {
 		f.label = "bench_" + strings.ToLower(rand.Text())
@@ -65,7 +71,7 @@ func newFloor(b *testing.B, url string, posts int) *floor {
 	f.post()
 	f.adopt(actions.PartRules, cases.DefaultRules())
 	f.adopt(actions.PartQueues, cases.DefaultQueues())
-	f.admit()
+	f.admit(agents)
 	f.program = f.AdmitProgram("square", "kim", cases.SourcePerson)
 	f.followed()
 	b.Logf("digest policy %s", policy.DigestOf(policy.Default()))
@@ -107,12 +113,12 @@ func (f *floor) adopt(part, text string) {
 }
 
 // admit brings the agents in, who have no accounts of their own, and starts their sessions.
-func (f *floor) admit() {
+func (f *floor) admit(agents int) {
 	f.b.Helper()
 	now := f.Clock().Now()
 	var records []workforce.Record
 	var enrol []actions.Enrolment
-	for i := range people {
+	for i := range agents {
 		r := workforce.Record{Worker: workforce.WorkerID(fmt.Sprintf("agent%02d", i)), Vendor: "acme", Roles: []workforce.Role{workforce.Agent}, Team: "support", Manager: "gus",
 			Site: "site", Zone: "Europe/Lisbon", Start: canonical.At(now.AddDate(-1, 0, 0)), Last: canonical.At(now.AddDate(1, 0, 0))}
 		if i%2 == 1 {
@@ -134,6 +140,24 @@ func (f *floor) admit() {
 	}
 	for _, a := range f.agents {
 		f.Owns(a.id)
+	}
+}
+
+// crowd admits so many people who have no keys and do nothing.
+func (f *floor) crowd(n int) {
+	f.b.Helper()
+	now := f.Clock().Now()
+	var all []workforce.Record
+	for i := range n {
+		r := workforce.Record{Worker: workforce.WorkerID(fmt.Sprintf("many%05d", i)), Vendor: "acme", Roles: []workforce.Role{workforce.Agent}, Team: fmt.Sprint("team", i/20), Manager: "gus",
+			Site: "site", Zone: "Europe/Lisbon", Start: canonical.At(now.AddDate(-1, 0, 0)), Last: canonical.At(now.AddDate(1, 0, 0))}
+		if i%2 == 1 {
+			r.Vendor, r.Manager = "bolt", "ivo"
+		}
+		all = append(all, r)
+	}
+	for some := range slices.Chunk(all, 1000) {
+		f.Admit(false, some...)
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -28,7 +30,7 @@ import (
 	"countersign.dev/desk/desktest"
 	"countersign.dev/httpd"
 	"countersign.dev/live"
-	"countersign.dev/sqldb/sqldbtest"
+	"countersign.dev/web"
 	"countersign.dev/workforce"
 )
 
@@ -39,13 +41,26 @@ const liveVariable = "COUNTERSIGN_BENCH_LIVE"
 // liveStreams is how many streams the benchmark wants; the limit of open files may allow fewer.
 const liveStreams = 15_000
 
-// BenchmarkLive measures live streams over plain HTTP on one node: as many as it wants or as the
-// limit of open files allows, each of them showing requests, a tenth of them a queue as well. It
-// reports how many KiB of memory a stream takes in the desk's process, how long after the commit
-// the last of them has an event of a request and one of a list, how long it takes until a tenth
-// of them have come back after a cut, and the p99 of 64 writers without streams and meanwhile.
+// BenchmarkLive measures live streams on one node, over plain HTTP and over the desk's own https with
+// HTTP/2: as many as it wants or as the limit of open files allows, each of them showing requests, a
+// tenth of them a queue as well. It reports how many KiB of memory a stream takes in the desk's
+// process, how long after the commit the last of them has an event of a request and one of a list,
+// how long it takes until a tenth of them have read again the page that changed, and until a tenth
+// have come back after a cut, and the p99 of 64 writers without streams and meanwhile.
 func BenchmarkLive(b *testing.B) {
-	of := desktest.NewOffice(b, desktest.Options{URL: sqldbtest.SQLite(b)})
+	for _, kind := range kinds {
+		for _, secure := range []bool{false, true} {
+			name := kind.name + "/http"
+			if secure {
+				name += "s"
+			}
+			b.Run(name, func(b *testing.B) { benchmarkLive(b, kind.url(b), secure) })
+		}
+	}
+}
+
+func benchmarkLive(b *testing.B, url string, secure bool) {
+	of := desktest.NewOffice(b, desktest.Options{URL: url})
 	var held []actions.Request
 	for i := range 6 {
 		// A change of the desk is held until officers have countersigned it.
@@ -74,15 +89,16 @@ func BenchmarkLive(b *testing.B) {
 	}
 
 	streams := live.New(live.Config{Desk: of.Desk, Caller: func(r *http.Request) (desk.Caller, error) { return httpd.Authenticate(of.Desk, r) }})
-	server := httpd.New(httpd.Config{Desk: of.Desk, API: streams, Now: time.Now, Logger: slog.New(slog.DiscardHandler)})
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	pages, err := web.New(web.Config{Desk: of.Desk, Now: time.Now})
 	if err != nil {
 		b.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(ctx, l) }()
-	defer func() { stop(); <-served }()
+	config := httpd.Config{Desk: of.Desk, API: streams, Web: pages, Now: time.Now, Logger: slog.New(slog.DiscardHandler)}
+	var believed []byte
+	if secure {
+		config.Certificate, believed = certificate(b)
+	}
+	address := serve(b, config)
 
 	var flags atomic.Int64
 	write := func() float64 {
@@ -107,7 +123,7 @@ func BenchmarkLive(b *testing.B) {
 	write() // to warm up
 	alone := write()
 
-	browsers := startBrowsers(b, l.Addr().String(), n, each, secrets, held, queue)
+	browsers := startBrowsers(b, address, browserPlan{Streams: n, Each: each, Secrets: secrets, Believed: believed, Cookie: of.Browser("kim").Secret, Page: "/requests/" + held[0].ID}, held, queue)
 	before := resident(b)
 	connect := browsers.do("connect")
 	if got := streams.Streams(); got != n {
@@ -127,6 +143,7 @@ func BenchmarkLive(b *testing.B) {
 	of.Flag("a list", "post/list", "MisleadingSpam", "acct/9")
 	list := browsers.last(time.Now())
 	meanwhile := write()
+	again := browsers.do("read")
 	back := browsers.do("return")
 
 	b.ReportMetric(float64(n), "streams")
@@ -134,6 +151,7 @@ func BenchmarkLive(b *testing.B) {
 	b.ReportMetric(connect.Seconds(), "connect-s")
 	b.ReportMetric(request.p50(), "request-ms")
 	b.ReportMetric(float64(list.Microseconds())/1000, "list-ms")
+	b.ReportMetric(again.Seconds(), "reread-s")
 	b.ReportMetric(back.Seconds(), "return-s")
 	b.ReportMetric(alone, "alone-p99-ms")
 	b.ReportMetric(meanwhile, "meanwhile-p99-ms")
@@ -177,9 +195,12 @@ type browserPlan struct {
 	Secrets       []string
 	Query         string // of all
 	Lists         string // added to that of every tenth
+	Believed      []byte // the desk's certificate; empty: it has no https
+	Cookie        string // of somebody who reads pages
+	Page          string // that is read again
 }
 
-func startBrowsers(b *testing.B, address string, n, each int, secrets []string, held []actions.Request, queue string) *browsers {
+func startBrowsers(b *testing.B, address string, plan browserPlan, held []actions.Request, queue string) *browsers {
 	b.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -200,7 +221,7 @@ func startBrowsers(b *testing.B, address string, n, each int, secrets []string, 
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { in.Close(); cmd.Wait() })
-	plan := browserPlan{Streams: n, Each: each, Secrets: secrets, Lists: "&queue=" + queue}
+	plan.Lists = "&queue=" + queue
 	for _, r := range held {
 		plan.Query += "&request=" + r.ID
 	}
@@ -252,7 +273,9 @@ func browse(address string) {
 		fmt.Fprintln(os.Stderr, "the plan of the browsers:", err)
 		os.Exit(1)
 	}
-	all := &tabs{address: address, plan: plan, conns: make([]net.Conn, plan.Streams), moments: make([]atomic.Pointer[string], plan.Streams)}
+	all := &tabs{address: address, plan: plan, conns: make([]io.Closer, plan.Streams), moments: make([]atomic.Pointer[string], plan.Streams)}
+	all.secure = all.tls()
+	all.page = &http.Client{Transport: &http.Transport{TLSClientConfig: all.secure, ForceAttemptHTTP2: true, MaxConnsPerHost: 64, MaxIdleConnsPerHost: 64}}
 	for {
 		line, err := in.ReadString('\n')
 		if err != nil {
@@ -273,6 +296,10 @@ func browse(address string) {
 			all.begin(f[1], n)
 			fmt.Println("ready")
 			go all.done()
+		case "read": // a tenth reads the page again, at once
+			all.begin("", plan.Streams/10)
+			go together(plan.Streams/10, func(int) { all.read() })
+			all.done()
 		case "return": // a tenth loses its connection at once, and comes back with its position
 			all.begin("retry", plan.Streams/10)
 			for i := 0; i < plan.Streams; i += 10 {
@@ -292,7 +319,9 @@ func browse(address string) {
 type tabs struct {
 	address string
 	plan    browserPlan
-	conns   []net.Conn
+	conns   []io.Closer
+	page    *http.Client
+	secure  *tls.Config
 	moments []atomic.Pointer[string]
 
 	word atomic.Pointer[[]byte] // in the lines that are expected
@@ -313,51 +342,118 @@ func (t *tabs) done() {
 	fmt.Println(t.at.Load())
 }
 
-// open opens a stream, waits for the answer and reads on in a goroutine. A desk closes connections of
-// strangers when 2,048 wait for their answers.
-func (t *tabs) open(i int) {
-	conn, err := net.Dial("tcp", t.address)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "a stream:", err)
-		os.Exit(1)
+// tls is what the browsers believe.
+func (t *tabs) tls() *tls.Config {
+	believed := x509.NewCertPool()
+	believed.AppendCertsFromPEM(t.plan.Believed)
+	return &tls.Config{RootCAs: believed, ServerName: "localhost"}
+}
+
+// ask is a request to the desk.
+func (t *tabs) ask(path string) *http.Request {
+	scheme := "http://"
+	if len(t.plan.Believed) > 0 {
+		scheme = "https://"
 	}
+	r, err := http.NewRequest(http.MethodGet, scheme+t.address+path, nil)
+	if err != nil {
+		fail(err)
+	}
+	_, port, _ := net.SplitHostPort(t.address)
+	r.Host = "localhost:" + port
+	return r
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, "a browser:", err)
+	os.Exit(1)
+}
+
+// read reads a page as somebody's browser does whose tab shows it.
+func (t *tabs) read() {
+	r := t.ask(t.plan.Page)
+	name := "countersign"
+	if len(t.plan.Believed) > 0 {
+		name = "__Host-countersign"
+	}
+	r.AddCookie(&http.Cookie{Name: name, Value: t.plan.Cookie})
+	r.Header.Set("Countersign-Fragment", "1")
+	res, err := t.page.Do(r)
+	if err != nil {
+		fail(err)
+	}
+	defer res.Body.Close()
+	if _, err := io.Copy(io.Discard, res.Body); err != nil || res.StatusCode != http.StatusOK {
+		fail(fmt.Errorf("the page answers %s: %v", res.Status, err))
+	}
+	t.one()
+}
+
+// one counts one of those things that are expected.
+func (t *tabs) one() {
+	now := time.Now().UnixNano()
+	if t.left.Add(-1) == 0 {
+		t.at.Store(now)
+		close(t.came)
+	}
+}
+
+// open opens a stream on a connection of its own, waits for the answer and reads on in a
+// goroutine. A desk closes connections of strangers when 2,048 wait for their answers.
+func (t *tabs) open(i int) {
 	query := t.plan.Query
 	if i%10 == 0 {
 		query += t.plan.Lists
 	}
-	last := ""
+	r := t.ask("/api/live?" + strings.TrimPrefix(query, "&"))
+	r.Header.Set("Authorization", "Bearer "+t.plan.Secrets[i/t.plan.Each])
 	if moment := t.moments[i].Load(); moment != nil {
-		last = "Last-Event-ID: " + *moment + "\r\n"
+		r.Header.Set("Last-Event-ID", *moment)
 	}
-	fmt.Fprintf(conn, "GET /api/live?%s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n%s\r\n", strings.TrimPrefix(query, "&"), t.address, t.plan.Secrets[i/t.plan.Each], last)
-	t.conns[i] = conn
-	answered := make(chan struct{})
-	defer func() { <-answered }()
-	go func() {
-		var once sync.Once
-		defer once.Do(func() { close(answered) })
-		lines := bufio.NewReaderSize(conn, 512)
-		for {
-			line, err := lines.ReadSlice('\n')
-			if err != nil {
-				return
-			}
-			now := time.Now().UnixNano()
-			once.Do(func() { close(answered) })
-			if moment, ok := bytes.CutPrefix(line, []byte("id: ")); ok {
-				text := string(bytes.TrimSpace(moment))
-				t.moments[i].Store(&text)
-			}
-			if bytes.HasPrefix(line, []byte("HTTP/1.1 ")) && !bytes.Contains(line, []byte(" 200 ")) {
-				fmt.Fprintf(os.Stderr, "a stream is answered %s", line)
-				os.Exit(1)
-			}
-			if bytes.Contains(line, *t.word.Load()) {
-				if left := t.left.Add(-1); left == 0 {
-					t.at.Store(now)
-					close(t.came)
-				}
-			}
+	if len(t.plan.Believed) == 0 {
+		conn, err := net.Dial("tcp", t.address)
+		if err == nil {
+			err = r.Write(conn)
 		}
-	}()
+		if err != nil {
+			fail(err)
+		}
+		t.conns[i] = conn
+		lines := bufio.NewReaderSize(conn, 512)
+		line, err := lines.ReadSlice('\n')
+		if err != nil || !bytes.Contains(line, []byte(" 200 ")) {
+			fail(fmt.Errorf("a stream is answered %q: %v", line, err))
+		}
+		go t.follow(i, lines)
+		return
+	}
+	transport := &http.Transport{TLSClientConfig: t.secure, ForceAttemptHTTP2: true}
+	ctx, cancel := context.WithCancel(context.Background())
+	res, err := transport.RoundTrip(r.WithContext(ctx))
+	if err != nil || res.StatusCode != http.StatusOK || res.ProtoMajor != 2 {
+		fail(fmt.Errorf("a stream is answered %+v: %v", res, err))
+	}
+	t.conns[i] = closer(func() { cancel(); transport.CloseIdleConnections() })
+	go t.follow(i, bufio.NewReaderSize(res.Body, 512))
+}
+
+type closer func()
+
+func (c closer) Close() error { c(); return nil }
+
+// follow reads a stream to its end.
+func (t *tabs) follow(i int, lines *bufio.Reader) {
+	for {
+		line, err := lines.ReadSlice('\n')
+		if err != nil {
+			return
+		}
+		if moment, ok := bytes.CutPrefix(line, []byte("id: ")); ok {
+			text := string(bytes.TrimSpace(moment))
+			t.moments[i].Store(&text)
+		}
+		if word := *t.word.Load(); len(word) > 0 && bytes.Contains(line, word) {
+			t.one()
+		}
+	}
 }

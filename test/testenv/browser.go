@@ -523,6 +523,15 @@ func (b *Tab) press(name string, repeats int) {
 	}))
 }
 
+// Edit has the browser carry out an editing command ("copy", "paste", "selectAll") as its menu does.
+func (b *Tab) Edit(command string) {
+	b.t.Helper()
+	b.do("edit: "+command, chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
+		_, err := cdp.Call(ctx, tab, input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeRawKeyDown, Commands: []string{command}})
+		return err
+	}))
+}
+
 // Type focuses a field and types text into it, key by key. An empty selector types where
 // the focus is.
 func (b *Tab) Type(selector, text string) {

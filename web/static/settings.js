@@ -1,10 +1,12 @@
 // Settings: preferences are kept at the desk, and used from the next key on.
 import { base64, random } from "./canonical.js";
 import { channelText, deed } from "./decision.js";
+import { own } from "./own.js";
 import { byOwnKey, refuse } from "./sign.js";
 import { api, during, everyKey, fresh, mine, page, prefer, told, toast } from "./shell.js";
 
 page("settings", (main) => {
+  own(main.querySelector("#own"));
   const form = main.querySelector("#preferences");
   const now = JSON.parse(form.dataset.raw);
   const table = main.querySelector("#key-table");
