@@ -163,11 +163,11 @@ unless { resource == Queue::"spam" };
 	take("ann", "spam")
 	take("abe", "spam")
 	asked := asked(d)
-	links, _ := invite(t, d, "lee", "ann")
 	desktest.Until(t, "lee is told that a request waits", func() bool {
 		all, _, err := d.Inbox(t.Context(), desktest.As("lee"), inbox.Filter{})
 		return err == nil && slices.ContainsFunc(all, func(m inbox.Message) bool { return m.Request == asked.ID })
 	})
+	links, _ := invite(t, d, "lee", "ann")
 	routes := map[string][]string{
 		"/":                          {"nothing"},
 		"/{$}":                       {""},
