@@ -86,7 +86,7 @@ func tour(d Demo) []tourStep {
 	}
 	return []tourStep{
 		be("agent", tourStep{Name: "agent", Title: "Be the agent", To: "/work",
-			Text: "Decide three cases. Enter takes one; a says that nothing is wrong; a digit and Ctrl Enter say that it breaks that rule. What you sign is what the page showed you."}),
+			Text: "Decide three cases. Enter takes one; a: nothing is wrong; a digit and Ctrl Enter: it breaks that rule. You sign what the page showed."}),
 		lead(0, tourStep{Name: "contractor", Title: "Be the contractor on the last day", To: "/work", Act: "Take " + scene.President + " down",
 			Text: "Try to take the head of state down, as somebody did in 2017. One person was enough then."}),
 		lead(1, tourStep{Name: "countersign", Title: "Be asked to countersign", To: "/countersign", Again: "Another request",

@@ -42,7 +42,7 @@ func picker(all []DemoCharacter, root, to string) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "\"><h1>Demo: pick who you are</h1><p>Forty simulated people work at this desk now. Choose a person, and your browser makes a key for them, which the demo's officers enrol. A real desk never does that.</p><ul class=\"people\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "\"><h1>Demo: pick who you are</h1><p>Forty simulated people work here now. Choose one: your browser makes a key, which the demo's officers enrol. A real desk never does that.</p><ul class=\"people\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
