@@ -210,6 +210,9 @@ func (s *Server) aCase(ctx context.Context, by desk.Caller, in *Identified) (*an
 					return v1.CaseRequest{ID: id, Status: actions.Status(v.Requests[id])}
 				})}
 		})}
+	for _, l := range v.Lately {
+		out.Lately = append(out.Lately, v1.Look(l))
+	}
 	for _, p := range v.Preserved {
 		out.Preserved = append(out.Preserved, v1.Preservation{Subject: p.Subject, Until: p.Until, Asked: p.Asked, Answered: p.Answered, Answer: p.Answer})
 	}

@@ -89,6 +89,7 @@ func (s *Server) register() {
 	s.registerDocuments()
 	s.registerTexts()
 	s.registerIncidents()
+	s.registerInvitations()
 }
 
 func jsonAnswer(description string) *huma.Response {

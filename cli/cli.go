@@ -74,6 +74,7 @@ type Commands struct {
 	Vendor    vendorCommands   `cmd:"" help:"Companies that supply workers."`
 	Worker    workerCommands   `cmd:"" help:"People at the desk: import, look up, extend, end."`
 	Key       keyCommands      `cmd:"" help:"Keys that people sign with."`
+	Invite    inviteCommands   `cmd:"" help:"Invite people to make a passkey in a browser."`
 	Token     tokenCommands    `cmd:"" help:"Tokens by which the desk knows who is asking."`
 	Login     loginCommand     `cmd:"" help:"Sign in at a browser with a key file."`
 	Program   programCommands  `cmd:"" help:"Programs that bring reports in."`

@@ -21,7 +21,7 @@ import (
 )
 
 // whole writes the parts of a change of the desk that one line cannot show, or of which
-// only the digest is signed: the rows of an import, and the difference between a policy
+// only the digest is signed: the rows of an import, the keys of an enrolment, and the difference between a policy
 // set, or a text, and the one in force. Of an act on a platform it writes what the act replaces. Rows come from the desk and are compared with the signed
 // root. If they differ, or if the desk does not show rows that it should, the worker must
 // not sign. request is empty for a draft of one's own, whose rows were shown before.
@@ -50,6 +50,8 @@ func (s *Session) whole(ctx context.Context, p *Page, d deskClient, request stri
 			return err
 		}
 		says(p, wording.EndBefore(w.Last))
+	case actions.Keys:
+		s.wholeKeys(ctx, p, d, c)
 	case actions.Setting:
 		if request == "" {
 			if err := fresh(ctx, d, a); err != nil {

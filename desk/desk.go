@@ -74,6 +74,7 @@ type Desk struct {
 	programTokens programTokens
 	browserKey    []byte
 	proofs        proofs
+	links         links
 }
 
 // Unexported names for the rooms, so that Desk shows their methods but not the rooms.

@@ -3,8 +3,6 @@ package desk
 import (
 	"context"
 
-	"github.com/go-json-experiment/json"
-
 	"countersign.dev/canonical"
 	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
@@ -32,22 +30,8 @@ func (d *Desk) Person(ctx context.Context, by kernel.Caller, w workforce.WorkerI
 		return p, fault.New(fault.NotFound, "no-such-worker", "There is no worker %s at this desk.", w)
 	}
 	err = d.kernel.Store.Read(ctx, func(stx *store.Tx) error {
-		e, err := stx.EntryOf(ledger.Governance, worker.Entry)
-		if err != nil {
-			return err
-		}
-		for _, o := range e.Openings {
-			switch o.Name {
-			case "name":
-				err = json.Unmarshal(o.Value, &p.Name)
-			case "email":
-				err = json.Unmarshal(o.Value, &p.Email)
-			}
-			if err != nil {
-				return err
-			}
-		}
-		return nil
+		p, err = person(stx, worker)
+		return err
 	})
 	return p, err
 }

@@ -39,7 +39,7 @@ type step struct {
 }
 
 // reads are the methods that change nothing.
-var reads = []string{"Pairing", "PreferencesOf", "Day", "AuthenticateBrowser", "BeginBrowser", "Proves", "CaseVersion", "MayReadQueue", "RequestVersion", "Follow", "Moment", "CaseReports", "ShownUnder", "EvidenceDocument", "EvidenceNow", "EvidenceOf", "Unedited", "Case", "Cases", "DraftDecision", "Now", "Progress", "ProgressNamed", "DraftTakeBack", "ReferralExport", "QueueBoard", "Alarms", "Authenticate", "AuthenticateProgram", "OwnDeclaration", "Backtest", "Chain", "Bodies", "TierEntries", "HashesInForce", "InForce", "TakenRecords", "Text", "Document", "Documents", "Draft", "DraftUndo", "DraftVerdict", "Entries", "Feed", "Holders", "Incident", "Incidents", "Ledger", "LedgerBodies", "Matters", "NextAlarms",
+var reads = []string{"Invited", "Invitations", "MadeByInvitation", "Pairing", "PreferencesOf", "Day", "AuthenticateBrowser", "BeginBrowser", "Proves", "CaseVersion", "MayReadQueue", "RequestVersion", "Follow", "Moment", "CaseReports", "ShownUnder", "EvidenceDocument", "EvidenceNow", "EvidenceOf", "Unedited", "Case", "Cases", "DraftDecision", "Now", "Progress", "ProgressNamed", "DraftTakeBack", "ReferralExport", "QueueBoard", "Alarms", "Authenticate", "AuthenticateProgram", "OwnDeclaration", "Backtest", "Chain", "Bodies", "TierEntries", "HashesInForce", "InForce", "TakenRecords", "Text", "Document", "Documents", "Draft", "DraftUndo", "DraftVerdict", "Entries", "Feed", "Holders", "Incident", "Incidents", "Ledger", "LedgerBodies", "Matters", "NextAlarms",
 	"Person", "RequestByID", "RequestThen", "RequestFor", "RequestsFor", "Waiting", "Requests", "RowsOf", "Sessions", "Sightings", "State", "Stats", "Subject", "Tokens", "Wait", "CompleteWarrant", "Warrant"}
 
 // others are neither: Run is the background, with CheckExposure and CheckHealth, Found
@@ -48,7 +48,10 @@ var reads = []string{"Pairing", "PreferencesOf", "Day", "AuthenticateBrowser", "
 //
 // What works on cases leaves documents that go into rolls, and has tests of its own:
 // TestWorkLeavesDocuments.
-var others = append([]string{"Also", "Pair", "CertifyPairing", "TakePairing", "KeepPreferences", "SignInBrowser", "JudgeLifts", "CheckChange", "Hashes", "PastQueues", "Queues", "Rules", "CheckExposure", "CheckHealth", "CheckReview", "CoverageChange", "Found", "OpenWatched", "RollWaiting", "Run", "Sweep", "SweepHashes", "DraftMeasures", "DraftLifts", "JudgeTakeBack", "DueClocks", "JudgeMeasures", "Unedited"}, worksOnCases...)
+//
+// AnswerInvitation is for somebody who is not known yet, so that no refusal is entered; see
+// TestInvitation.
+var others = append([]string{"Also", "AnswerInvitation", "Pair", "CertifyPairing", "TakePairing", "KeepPreferences", "SignInBrowser", "JudgeLifts", "CheckChange", "Hashes", "PastQueues", "Queues", "Rules", "CheckExposure", "CheckHealth", "CheckReview", "CoverageChange", "Found", "OpenWatched", "RollWaiting", "Run", "Sweep", "SweepHashes", "DraftMeasures", "DraftLifts", "JudgeTakeBack", "DueClocks", "JudgeMeasures", "Unedited"}, worksOnCases...)
 
 // worksOnCases are the methods of casework that change something.
 var worksOnCases = []string{"OpenPicture", "ReleaseMedia", "RemovePicture", "Claim", "Decide", "Do", "Extend", "Find", "KeepDraft", "Next", "Release", "Reveal", "TakeBack", "TakeReports", "WithdrawReport"}
@@ -232,6 +235,29 @@ var steps = map[string]step{
 			return func() error { _, err := to.Desk.RevokeTokensOf(t.Context(), desktest.As("ole"), "ann"); return err }
 		},
 		entries: []string{"token-revoked"}, tables: []string{"token"},
+	},
+	"Invite": {
+		refused: func(to *desktest.Town) error {
+			_, err := to.Desk.Invite(to.Context(), desktest.As("dan"), []desk.Invitee{{Worker: "bob", Secret: canonical.Sum([]byte("secret"))}})
+			return err
+		},
+		prepare: func(t *testing.T, to *desktest.Town) func() error {
+			return func() error {
+				_, err := to.Desk.Invite(t.Context(), desktest.As("ada"), []desk.Invitee{{Worker: "bob", Secret: canonical.Sum([]byte("secret"))}})
+				return err
+			}
+		},
+		entries: []string{"invitation"}, tables: []string{"invitation"},
+	},
+	"WithdrawInvitation": {
+		refused: func(to *desktest.Town) error {
+			return to.Desk.WithdrawInvitation(to.Context(), desktest.As("dan"), "inv_none")
+		},
+		prepare: func(t *testing.T, to *desktest.Town) func() error {
+			_, made := invite(t, to.World, "ada", "bob")
+			return func() error { return to.Desk.WithdrawInvitation(t.Context(), desktest.As("ada"), made[0].ID) }
+		},
+		entries: []string{"invitation-withdrawn"}, tables: []string{"invitation"},
 	},
 	"PutText": {
 		refused: func(to *desktest.Town) error {
@@ -620,7 +646,7 @@ func dump(t *testing.T, to *desktest.Town, table string) (all string) {
 	t.Helper()
 	columns := map[string]string{"request": "id, version, status, signers", "job": "id, kind, args", "token": "id, revoked", "program_token": "id, expires", "own_declared": "worker, accounts, deed", "session": "digest, ended", "decision": "case_id, version, digest", "execution": "executor, sequence",
 		"sighting": "executor, sequence", "incident": "id, version, status", "incident_breach": "breach, incident", "incident_task": "incident, number, done",
-		"incident_findings": "incident, digest", "alarm": "id, entry", "text": "digest, part"}
+		"incident_findings": "incident, digest", "alarm": "id, entry", "text": "digest, part", "invitation": "id, withdrawn, answered"}
 	err := to.Store.Read(t.Context(), func(tx *store.Tx) error {
 		rows, err := tx.Query(`select ` + columns[table] + ` from ` + table + ` order by 1, 2`)
 		if err != nil {

@@ -14,6 +14,7 @@ import (
 	"encoding/hex"
 	"slices"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-webauthn/webauthn/protocol"
 	"github.com/go-webauthn/webauthn/protocol/webauthncose"
 
@@ -78,6 +79,11 @@ func Read(r Registration, challenge [32]byte, site Site) (Made, error) {
 	if _, deeper := canonical.Deeper(r.ClientData, 8); deeper {
 		return Made{}, bad("The registration's client data is malformed.")
 	}
+	// The library reads client data more leniently: what it makes of a text must not depend on who
+	// reads it.
+	if _, err := ChallengeOf(r); err != nil {
+		return Made{}, err
+	}
 	answer := protocol.AuthenticatorAttestationResponse{
 		AuthenticatorResponse: protocol.AuthenticatorResponse{ClientDataJSON: protocol.URLEncodedBase64(r.ClientData)},
 		AttestationObject:     protocol.URLEncodedBase64(r.Attestation),
@@ -107,6 +113,22 @@ func Read(r Registration, challenge [32]byte, site Site) (Made, error) {
 		return Made{}, bad("The attestation does not verify, or the key is not of an algorithm that the desk takes: ES256 or Ed25519.").Because(err)
 	}
 	return made(object)
+}
+
+// ChallengeOf returns the challenge that a registration says that it was made for. It verifies
+// nothing.
+func ChallengeOf(r Registration) (challenge [32]byte, err error) {
+	var client struct {
+		Challenge string `json:"challenge"`
+	}
+	if json.Unmarshal(r.ClientData, &client) != nil {
+		return challenge, bad("The registration's client data is malformed.")
+	}
+	b, err := base64.RawURLEncoding.DecodeString(client.Challenge)
+	if err != nil || len(b) != len(challenge) {
+		return challenge, bad("The registration's challenge is none of this desk.")
+	}
+	return [32]byte(b), nil
 }
 
 // algorithms are those of which passkeys may be.

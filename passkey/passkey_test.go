@@ -104,3 +104,41 @@ func TestReadRefusesWhatIsMalformed(t *testing.T) {
 		}
 	}
 }
+
+// FuzzRead: whatever comes is refused with a fault, or is a key with the right form, and a challenge is
+// that of what was read.
+func FuzzRead(f *testing.F) {
+	for _, algorithm := range []workforce.Algorithm{workforce.PasskeyES256, workforce.PasskeyEd25519} {
+		r := device(algorithm).Register(usual(device(algorithm)))
+		f.Add([]byte(r.Attestation), []byte(r.ClientData), "usb")
+		f.Add([]byte(r.Attestation[:40]), []byte(r.ClientData), "")
+	}
+	// Bytes that are no text, in a member that nobody reads: some readers let them pass.
+	odd := device(workforce.PasskeyES256).Register(usual(device(workforce.PasskeyES256)))
+	f.Add([]byte(odd.Attestation), bytes.Replace(odd.ClientData, []byte("crossOrigin"), []byte("c\xeeossOrigin"), 1), "usb")
+	f.Add([]byte{}, []byte("{}"), "<b>")
+	f.Add([]byte{0xa0}, []byte(`{"challenge":"AA"}`), "nfc")
+	f.Fuzz(func(t *testing.T, attestation, clientData []byte, transport string) {
+		r := passkey.Registration{Attestation: attestation, ClientData: clientData, Transports: []string{transport}}
+		asked, _ := passkey.ChallengeOf(r)
+		m, err := passkey.Read(r, challenge, site)
+		switch {
+		case err == nil && (!m.Key.WellFormed() || len(m.Key.Credential) == 0 || m.Key.Hardware == m.Synced || len(m.Model) != 36 || asked != challenge):
+			t.Errorf("read %+v, made for %x", m, asked)
+		case err != nil && fault.TypeOf(err) != "bad-passkey":
+			t.Errorf("refused with %v", err)
+		}
+	})
+}
+
+func TestChallengeOf(t *testing.T) {
+	p := device(workforce.PasskeyES256)
+	if got, err := passkey.ChallengeOf(p.Register(usual(p))); err != nil || got != challenge {
+		t.Errorf("%x, %v", got, err)
+	}
+	for _, text := range []string{``, `{}`, `{"challenge":"AA"}`, `{"challenge":7}`, `[]`, `{"challenge":"` + "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" + `=="}`} {
+		if got, err := passkey.ChallengeOf(passkey.Registration{ClientData: []byte(text)}); fault.TypeOf(err) != "bad-passkey" {
+			t.Errorf("%s: %x, %v", text, got, err)
+		}
+	}
+}

@@ -240,26 +240,43 @@ type CaseFilter struct {
 
 // Cases returns cases, newest first.
 func (tx *Tx) Cases(f CaseFilter) ([]cases.Case, error) {
-	args := []any{f.Before, string(f.State), f.Platform, f.Subject, string(f.Holder), string(f.Turn), f.Limit}
-	in := ""
+	if f.Queues != nil && len(f.Queues) == 0 {
+		return nil, nil
+	}
+	var c conditions
+	if f.Before != "" {
+		c.add("id < $%d", f.Before)
+	}
+	c.equal("state", string(f.State))
+	c.equal("platform", f.Platform)
+	c.equal("subject", f.Subject)
+	// The indexes of holders and of turns are of those cases alone that have one.
+	if f.Holder != "" {
+		c.add("holder <> '' and holder = $%d", string(f.Holder))
+	}
+	if f.Turn != "" {
+		c.add("turn <> '' and turn = $%d", string(f.Turn))
+	}
 	if f.Queues != nil {
-		if len(f.Queues) == 0 {
-			return nil, nil
-		}
-		in = ` and queue in (` + sqldb.Places(len(args)+1, len(f.Queues)) + `)`
+		c.texts = append(c.texts, `queue in (`+sqldb.Places(len(c.args)+1, len(f.Queues))+`)`)
 		for _, q := range f.Queues {
-			args = append(args, q)
+			c.args = append(c.args, q)
 		}
 	}
-	return sqldb.AllAnew(tx.Tx, scanCase, `select `+caseColumns+` from case_file where ($1 = '' or id < $1) and ($2 = '' or state = $2) and ($3 = '' or platform = $3)
-		and ($4 = '' or subject = $4) and ($5 = '' or holder = $5) and ($6 = '' or turn = $6)`+in+` order by id desc limit $7`, args...)
+	q := `select ` + caseColumns + ` from case_file` + c.limited(f.Limit)
+	return sqldb.AllAnew(tx.Tx, scanCase, q, c.args...)
 }
 
 // HandedOn returns the open cases that a worker held last and decided, put off or handed on, and
 // that may come back: newest first.
 func (tx *Tx) HandedOn(w workforce.WorkerID, before string, limit int) ([]cases.Case, error) {
-	return sqldb.All(tx.Tx, scanCase, `select `+caseColumns+` from case_file c where state in ('held','asked','snoozed','escalated') and ($2 = '' or id < $2)
-		and exists (select 1 from case_claim k where k.case_id = c.id and k.number = c.claim and k.worker = $1) order by id desc limit $3`, string(w), before, limit)
+	var of conditions
+	of.texts = append(of.texts, `state in ('held','asked','snoozed','escalated')`)
+	if before != "" {
+		of.add("id < $%d", before)
+	}
+	of.add("exists (select 1 from case_claim k where k.case_id = c.id and k.number = c.claim and k.worker = $%d)", string(w))
+	return sqldb.AllAnew(tx.Tx, scanCase, `select `+caseColumns+` from case_file c`+of.limited(limit), of.args...)
 }
 
 // EndingCases returns the claimed, snoozed and asked cases whose time is over, and those whose
@@ -527,6 +544,17 @@ func (tx *Tx) Openings(id string, w workforce.WorkerID, limit int) ([]CaseOpenin
 		o.Time = canonical.FromMicro(at)
 		return o, err
 	}, `select case_id, worker, time, why from case_opening where case_id = $1 and ($2 = '' or worker = $2) order by time, worker limit $3`, id, string(w), limit)
+}
+
+// LastOpenings returns when each worker who opened a case since an instant opened it last, newest
+// first; at most 50.
+func (tx *Tx) LastOpenings(id string, since canonical.Time) ([]CaseOpening, error) {
+	return sqldb.All(tx.Tx, func(r sqldb.Row) (o CaseOpening, err error) {
+		var at int64
+		err = r.Scan(&o.Case, &o.Worker, &at)
+		o.Time = canonical.FromMicro(at)
+		return o, err
+	}, `select case_id, worker, max(time) as last from case_opening where case_id = $1 and time >= $2 group by case_id, worker order by last desc, worker limit 50`, id, since.Micro())
 }
 
 // FirstRead notes that a worker's reading of a case in this hour is an entry of the ledger. It

@@ -56,9 +56,16 @@ type IncidentFilter struct {
 
 // Incidents returns incidents, newest first, without their tasks and findings.
 func (tx *Tx) Incidents(f IncidentFilter) ([]incident.Incident, error) {
-	return sqldb.All(tx.Tx, scanIncident, `select `+incidentColumns+` from incident where ($1 = '' or id < $1) and ($2 = '' or status = $2)
-		and ($3 = '' or cause = $3) and ($4 = '' or platform = $4) and ($5 = '' or subject = $5) order by id desc limit $6`,
-		f.Before, string(f.Status), string(f.Cause), f.Platform, f.Subject, f.Limit)
+	var c conditions
+	if f.Before != "" {
+		c.add("id < $%d", f.Before)
+	}
+	c.equal("status", string(f.Status))
+	c.equal("cause", string(f.Cause))
+	c.equal("platform", f.Platform)
+	c.equal("subject", f.Subject)
+	q := `select ` + incidentColumns + ` from incident` + c.limited(f.Limit)
+	return sqldb.All(tx.Tx, scanIncident, q, c.args...)
 }
 
 // OpenIncident returns the identifier of the open incident that a breach of a

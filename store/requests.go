@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"countersign.dev/actions"
@@ -207,22 +206,20 @@ func (tx *Tx) counts(q string, args ...any) (map[string]int64, error) {
 
 // Requests returns requests, newest first.
 func (tx *Tx) Requests(f RequestFilter) ([]Request, error) {
-	q := []string{"select " + requestColumns + " from request where ($1 = '' or id < $1)"}
-	args := []any{f.Before}
-	for _, c := range []struct{ column, value string }{{"status", string(f.Status)}, {"kind", string(f.Kind)},
-		{"platform", f.Platform}, {"subject", f.Subject}, {"requester", string(f.Requester)}} {
-		if c.value != "" {
-			args = append(args, c.value)
-			q = append(q, fmt.Sprintf("and %s = $%d", c.column, len(args)))
-		}
+	var c conditions
+	if f.Before != "" {
+		c.add("id < $%d", f.Before)
 	}
 	if f.After != "" {
-		args = append(args, f.After)
-		q = append(q, fmt.Sprintf("and id > $%d", len(args)))
+		c.add("id > $%d", f.After)
 	}
-	args = append(args, f.Limit)
-	q = append(q, fmt.Sprintf("order by id desc limit $%d", len(args)))
-	return sqldb.All(tx.Tx, scanRequest, strings.Join(q, " "), args...)
+	c.equal("status", string(f.Status))
+	c.equal("kind", string(f.Kind))
+	c.equal("platform", f.Platform)
+	c.equal("subject", f.Subject)
+	c.equal("requester", string(f.Requester))
+	q := `select ` + requestColumns + ` from request` + c.limited(f.Limit)
+	return sqldb.All(tx.Tx, scanRequest, q, c.args...)
 }
 
 // Held returns up to limit held requests about subjects of a tier that were made after

@@ -33,6 +33,7 @@ type casePage struct {
 	Document string
 	Mine     bool // the reader holds the case
 	Holder   string
+	Lately   []casework.Look
 	Media    bool // the reader may say what becomes of its pictures
 	Renewed  bool
 	Drafts   []draftRow
@@ -135,7 +136,7 @@ func (s *Server) aCase(ctx context.Context, r *http.Request, by reader) (view, e
 	if err != nil {
 		return view{}, err
 	}
-	p := casePage{Case: v.Case, Shown: v.Shown, Holder: v.Holder, Notes: v.Notes}
+	p := casePage{Case: v.Case, Shown: v.Shown, Holder: v.Holder, Lately: v.Lately, Notes: v.Notes}
 	if v.Case.State == cases.Claimed && v.Case.Holder == by.Worker && s.config.Now().Before(v.Case.Until.Time) {
 		// A case that the reader holds is shown as the claim shows it: that is what a decision
 		// says was seen. The desk stores it anew where the case has changed.
@@ -143,7 +144,7 @@ func (s *Server) aCase(ctx context.Context, r *http.Request, by reader) (view, e
 		if err != nil {
 			return view{}, err
 		}
-		return s.held(ctx, by, t)
+		return s.held(ctx, by, t, v.Lately)
 	}
 	for _, d := range v.Drafts {
 		p.Drafts = append(p.Drafts, draftRow{string(d.Worker), d.Updated, string(d.Body)})
@@ -151,9 +152,9 @@ func (s *Server) aCase(ctx context.Context, r *http.Request, by reader) (view, e
 	return s.casePage(ctx, by, p)
 }
 
-// held is the page of a case that the reader holds.
-func (s *Server) held(ctx context.Context, by reader, t casework.Taken) (view, error) {
-	p := casePage{Case: t.Case, Shown: t.Shown, Document: t.Document.String(), Mine: true, Holder: string(t.Case.Holder), Media: t.Press, Renewed: t.Renewed, Notes: t.Notes}
+// held is the page of a case that the reader holds. lately are the others who had it before them.
+func (s *Server) held(ctx context.Context, by reader, t casework.Taken, lately []casework.Look) (view, error) {
+	p := casePage{Case: t.Case, Shown: t.Shown, Document: t.Document.String(), Mine: true, Holder: string(t.Case.Holder), Lately: lately, Media: t.Press, Renewed: t.Renewed, Notes: t.Notes}
 	for _, d := range t.Drafts {
 		p.Drafts = append(p.Drafts, draftRow{string(d.Worker), d.Updated, string(d.Body)})
 	}
@@ -371,7 +372,7 @@ func (s *Server) next(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v, err := s.held(r.Context(), b, t)
+	v, err := s.held(r.Context(), b, t, nil)
 	if err != nil {
 		return err
 	}

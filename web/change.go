@@ -50,6 +50,50 @@ func (s *Server) changeLines(ctx context.Context, by reader, request string, a a
 	return nil, nil
 }
 
+// keysOf are the keys that an action enrols: names, six words each, and how they were made.
+func (s *Server) keysOf(ctx context.Context, by reader, a actions.Action) ([]wording.EnrolledKey, error) {
+	if a.Kind != actions.DeskKey {
+		return nil, nil
+	}
+	change, err := actions.ParseChange(a.Kind, a.Change)
+	c, ok := change.(actions.Keys)
+	if err != nil || !ok || len(c.Enrol) == 0 {
+		return nil, err
+	}
+	ids := make([]workforce.KeyID, len(c.Enrol))
+	for i, e := range c.Enrol {
+		ids[i] = e.Key.ID()
+	}
+	made, err := s.desk.MadeByInvitation(ctx, by.of(), ids)
+	if err != nil && fault.KindOf(err) != fault.Forbidden {
+		return nil, err
+	}
+	out := make([]wording.EnrolledKey, len(c.Enrol))
+	for i, e := range c.Enrol {
+		var m wording.KeyMaking
+		if x, ok := made[ids[i]]; ok && x.Worker == e.Worker {
+			m = wording.KeyMaking{Name: x.Name, Invitation: x.ID, By: x.By, At: x.Answer.At, Model: x.Answer.Made.Model, Format: x.Answer.Made.Format}
+		}
+		if m.Name == "" {
+			p, err := s.desk.Person(ctx, by.of(), e.Worker)
+			if kind := fault.KindOf(err); err != nil && kind != fault.Forbidden && kind != fault.NotFound {
+				return nil, err
+			}
+			m.Name = p.Name
+		}
+		out[i] = wording.KeyToEnrol(e, m)
+	}
+	return out, nil
+}
+
+// sentence is what an action does. A list of keys stands below it.
+func sentence(a actions.Action, keys []wording.EnrolledKey) string {
+	if len(keys) > 1 {
+		return "Enrol " + wording.Many(len(keys), "key") + ", each for the person and with the words below."
+	}
+	return wording.Sentence(a)
+}
+
 // settingLines shows the present setting beside the new one.
 func (s *Server) settingLines(ctx context.Context, by reader, c actions.Setting, state *proof.State) ([]string, error) {
 	now := s.config.Now()

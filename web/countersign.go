@@ -35,7 +35,8 @@ type signPage struct {
 	Sentence string
 	Undone   string         // its end: what undoes the act
 	Facts    []wording.Fact // all that is signed, besides the sentence
-	Change   []string       // what the change replaces, line by line
+	Keys     []wording.EnrolledKey
+	Change   []string // what the change replaces, line by line
 	Need     string
 	Typed    string // what the reader types by hand
 	Platform bool   // the act is on a platform, and not on the desk
@@ -79,7 +80,11 @@ func (s *Server) countersign(ctx context.Context, r *http.Request, by reader) (v
 		}
 		return view{Title: "Not yours to sign", Here: "/countersign", Body: notYours(id, why)}, nil
 	}
-	p := signPage{Sight: seen, Sentence: wording.Sentence(seen.Action), Facts: wording.Facts(seen.Action), Need: wording.Need(seen.Need, false),
+	keys, err := s.keysOf(ctx, by, seen.Action)
+	if err != nil {
+		return view{}, err
+	}
+	p := signPage{Sight: seen, Sentence: sentence(seen.Action, keys), Keys: keys, Facts: wording.Facts(seen.Action), Need: wording.Need(seen.Need, false),
 		Platform: seen.Action.Subject.Platform != actions.DeskPlatform, Expires: seen.Expires(), Open: seen.Open() && seen.May && !seen.HasSigned}
 	p.Typed = typed(seen.Action)
 	if act, undone, ok := strings.Cut(p.Sentence, ". What undoes it:"); ok {

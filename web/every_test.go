@@ -77,10 +77,13 @@ func TestEveryPage(t *testing.T) {
 	full = []state{{"work", "/work", "/work"}, {"settings", "/settings", "/settings"}, {"find", "/find", "/find?q=plaza:post/1"}, {"find-nothing", "/find", "/find?q=some+words"},
 		{"waiting", "/countersign", "/countersign"}, {"countersign", "/countersign/{request}", "/countersign/" + held}, {"requests", "/requests", "/requests"}, {"request", "/requests/{id}", "/requests/" + held}, {"queue", "/queues/{name}", "/queues/spam?state=claimed"}, {"case-mine", "/cases/{id}", "/cases/" + mine}, {"case-read", "/cases/{id}", "/cases/" + theirs}}
 	judge(full)
-	// Without a session there is one page.
+	// Without a session there are the pages of the sign-in and of invitations.
 	tab.Click("#sign-out")
 	tab.Wait("#signin")
-	signin := []state{{"signin", "/signin", "/signin"}}
+	secrets, _ := invite(t, d, "ann", "bob")
+	answerLink(t, d, secrets[1])
+	signin := []state{{"signin", "/signin", "/signin"}, {"invite", "/invite/{secret}", "/invite/" + secrets[0]}, {"invite-answered", "/invite/{secret}", "/invite/" + secrets[1]},
+		{"invite-dead", "/invite/{secret}", "/invite/csgi_unknown"}, {"invite-elsewhere", "/invite/{secret}", strings.Replace(d.URL, "localhost", "127.0.0.1", 1) + "/invite/" + secrets[0]}}
 	judge(signin)
 
 	// Every page is in a list.
@@ -143,12 +146,14 @@ unless { resource == Queue::"spam" };
 	take("ann", "spam")
 	take("abe", "spam")
 	asked := asked(d)
+	links, _ := invite(t, d, "lee", "ann")
 	routes := map[string][]string{
 		"/":                          {"nothing"},
 		"/{$}":                       {""},
 		"/signin":                    {""},
 		"/work":                      {""},
 		"/session":                   {""},
+		"/invite/{secret}":           {links[0], "csgi_unknown"},
 		"/settings":                  {""},
 		"/find":                      {"?q=plaza:acct/4", "?q=plaza:acct/3", "?q=plaza:@shop"},
 		"/queues":                    {""},

@@ -63,6 +63,7 @@ func (s *Server) requests(ctx context.Context, r *http.Request, by reader) (view
 type requestPage struct {
 	acts.Sight
 	Sentence string
+	Keys     []wording.EnrolledKey // that it enrols
 	Facts    []wording.Fact
 	Word     string
 	Need     string
@@ -91,7 +92,11 @@ func (s *Server) request(ctx context.Context, r *http.Request, by reader) (view,
 	if !seen.Whole {
 		return view{Title: seen.ID, Here: "/requests", Body: bareRequest(seen)}, nil
 	}
-	p := requestPage{Sight: seen, Sentence: wording.Sentence(seen.Action), Facts: wording.Facts(seen.Action), Word: wording.Status(seen.Status), Need: wording.Need(seen.Need, false),
+	keys, err := s.keysOf(ctx, by, seen.Action)
+	if err != nil {
+		return view{}, err
+	}
+	p := requestPage{Sight: seen, Sentence: sentence(seen.Action, keys), Keys: keys, Facts: wording.Facts(seen.Action), Word: wording.Status(seen.Status), Need: wording.Need(seen.Need, false),
 		Mine: seen.Requester() == by.Worker, Text: string(canonical.MustMarshal(seen.Action))}
 	p.Withdraw = p.Mine && seen.Open()
 	if seen.Lapsed != nil {

@@ -139,6 +139,7 @@ func (s *Server) routes() {
 	}}).ServeHTTP)
 	s.get("/{$}", s.open(s.front))
 	s.get("/signin", s.open(s.signInPage))
+	s.get("/invite/{secret}", s.invite)
 	s.mux.HandleFunc("POST /signin/begin", s.answer(s.begin))
 	s.mux.HandleFunc("POST /signin/pair", s.answer(s.pair))
 	s.mux.HandleFunc("POST /signin/pairing", s.answer(s.waitingPair))

@@ -212,6 +212,13 @@ type CaseView struct {
 	Drafts    []CaseDraft    `json:"drafts"`
 	Notes     []CaseNote     `json:"notes" doc:"oldest first"`
 	Preserved []Preservation `json:"preserved,omitzero" doc:"what the platform was asked to preserve, oldest first"`
+	Lately    []Look         `json:"lately,omitzero" doc:"who else of those who work on its queue had it before them in the last ten minutes, newest first"`
+}
+
+// Look is that somebody had a case before them.
+type Look struct {
+	Who workforce.WorkerID `json:"who" doc:"or only the company"`
+	At  canonical.Time     `json:"at"`
 }
 
 // Preservation is what a platform was asked to preserve for a case of child safety.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,11 +28,16 @@ import (
 	"golang.org/x/crypto/ssh/agent"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"countersign.dev/actions"
+	v1 "countersign.dev/api/v1"
+	"countersign.dev/canonical"
 	"countersign.dev/deskdir"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof/prooftest"
 	"countersign.dev/platform"
 	plazaconnector "countersign.dev/platform/plaza"
 	"countersign.dev/sqldb"
+	"countersign.dev/workforce"
 )
 
 // TestMain makes this test binary the program itself for scripts, and for the
@@ -69,6 +75,7 @@ func TestMain(m *testing.M) {
 //	gathered DIR             wait until the desk has read the evidence of every open case that the worker of DIR reads, and platforms have said what they preserve
 //	became DIR CASE STATE    wait until a case is in a state
 //	certify CERT KEY NAME…   write a certificate for names that signs itself, and its key
+//	passkey LINK VAR         make a passkey under the link of an invitation, as a browser does; sets VAR to its six words
 //	renewed CERT             wait until the desk shows the certificate of a file
 //	flag SUBJECT             report a post or an account of plaza as somebody without an account
 //	status PATTERN [gone]    wait until the first officer's status matches a pattern, or does so no more
@@ -83,7 +90,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exit": cmdExit, "serve": cmdServe, "finish": cmdFinish, "crash": cmdCrash, "locked": cmdLocked, "visit": cmdVisit, "officers": cmdOfficers, "together": cmdTogether,
-			"field": cmdField, "seed": cmdSeed, "page": cmdPage, "metrics": cmdMetrics, "kill-executor": cmdKillExecutor, "stafftoken": cmdStaffToken, "followed": cmdFollowed, "entered": cmdEntered, "around": cmdAround, "rename": cmdRename, "withhold": cmdWithhold, "forge": cmdForge, "typed": cmdTyped, "agent": cmdAgent, "held": cmdHeld, "gathered": cmdGathered, "became": cmdBecame, "certify": cmdCertify, "renewed": cmdRenewed, "flag": cmdFlag, "status": cmdStatus,
+			"field": cmdField, "seed": cmdSeed, "page": cmdPage, "metrics": cmdMetrics, "kill-executor": cmdKillExecutor, "stafftoken": cmdStaffToken, "followed": cmdFollowed, "entered": cmdEntered, "around": cmdAround, "rename": cmdRename, "withhold": cmdWithhold, "forge": cmdForge, "typed": cmdTyped, "agent": cmdAgent, "held": cmdHeld, "gathered": cmdGathered, "became": cmdBecame, "certify": cmdCertify, "renewed": cmdRenewed, "flag": cmdFlag, "status": cmdStatus, "passkey": cmdPasskey,
 		},
 		RequireUniqueNames: true,
 	})
@@ -330,6 +337,42 @@ func cmdField(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%v: nothing there", args)
 	}
 	ts.Setenv(args[0], fmt.Sprint(v))
+}
+
+// cmdPasskey asks the desk that is served, whatever address stands in the link.
+func cmdPasskey(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: passkey LINK VAR")
+	}
+	origin, secret, _ := strings.Cut(args[0], "/invite/")
+	at := ts.Getenv("URL") + v1.Base + "/invite/" + secret
+	get, err := http.Get(at)
+	ts.Check(err)
+	defer get.Body.Close()
+	if neg {
+		if get.StatusCode != http.StatusNotFound {
+			ts.Fatalf("the link is answered with %s", get.Status)
+		}
+		return
+	}
+	var open v1.OpenInvitation
+	ts.Check(json.NewDecoder(get.Body).Decode(&open))
+	seed := sha256.Sum256([]byte(secret))
+	p := prooftest.NewPasskey(workforce.PasskeyES256, seed[:])
+	p.Usual.RelyingParty, p.Usual.Origin = open.RelyingParty, origin
+	a := p.Usual
+	a.Challenge = open.Challenge
+	key := p.PublicKey().ID()
+	b := canonical.MustMarshal(v1.InvitationAnswer{Registration: v1.Registration(p.Register(a)), Possession: p.Sign(actions.PossessionChallenge(open.EnrolName, open.Worker, key))})
+	r, err := http.Post(at, "application/json", bytes.NewReader(b))
+	ts.Check(err)
+	defer r.Body.Close()
+	var made v1.AnsweredInvitation
+	ts.Check(json.NewDecoder(r.Body).Decode(&made))
+	if r.StatusCode != http.StatusOK || made.Words != key.Words() {
+		ts.Fatalf("%s: the desk read %+v, and the key has the words %s", r.Status, made, key.Words())
+	}
+	ts.Setenv(args[1], made.Words)
 }
 
 func cmdSeed(ts *testscript.TestScript, neg bool, args []string) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"countersign.dev/canonical"
 	"countersign.dev/cases"
@@ -27,7 +28,17 @@ type View struct {
 	Drafts    []store.CaseDraft // of the caller, and for whoever holds the case of others
 	Notes     []store.CaseNote  // oldest first, under the names that the reader may have
 	Preserved []store.Preservation
+	Lately    []Look // who else had the case before them in the last ten minutes, newest first
 }
+
+// Look is that somebody had a case before them.
+type Look struct {
+	Who workforce.WorkerID // in the words that the reader may have
+	At  canonical.Time
+}
+
+// lately is how long a look counts as one that others at the case hear of.
+const lately = 10 * time.Minute
 
 // Case returns a case that the caller may read. That it was opened is kept.
 func (d *Room) Case(ctx context.Context, by kernel.Caller, id string) (View, error) {
@@ -71,6 +82,9 @@ func (d *Room) Case(ctx context.Context, by kernel.Caller, id string) (View, err
 				out.Requests[request] = string(r.Status)
 			}
 		}
+		if out.Lately, err = d.lately(stx, s, st, c); err != nil {
+			return err
+		}
 		if out.Notes, err = notes(stx, s, st, id); err != nil {
 			return err
 		}
@@ -95,6 +109,26 @@ func (d *Room) Case(ctx context.Context, by kernel.Caller, id string) (View, err
 		return View{}, err
 	}
 	return out, nil
+}
+
+// lately returns who else had a case before them: of those who work on its queue. Whoever reads it
+// for an investigation or an audit is not told of.
+func (d *Room) lately(stx *store.Tx, s *proof.State, reader workforce.Standing, c cases.Case) (all []Look, err error) {
+	now := d.desk.Now()
+	openings, err := stx.LastOpenings(c.ID, canonical.At(now.Add(-lately)))
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range openings {
+		if o.Worker == reader.Worker || !d.worksOn(s, s.People.Standing(o.Worker, now), c) {
+			continue
+		}
+		who := named(s, reader, o.Worker)
+		if !slices.ContainsFunc(all, func(l Look) bool { return l.Who == who }) {
+			all = append(all, Look{who, o.Time})
+		}
+	}
+	return all, nil
 }
 
 // CaseVersion returns the version of a case that the caller may read. It says nothing else of the

@@ -283,9 +283,9 @@ func (d *Room) barred(t *kernel.Tx, w workforce.WorkerID, c cases.Case) error {
 	case err != nil:
 		return err
 	case declared && seal != cases.OwnSeal(d.secret, string(w), own):
-		return fault.New(fault.Conflict, "accounts-tampered", "What the database says of your own accounts is not what you declared: somebody edited it. Tell an officer, and declare all your accounts again, each with --account, or none: `countersign worker accounts --none`.")
+		return fault.New(fault.Conflict, "accounts-tampered", "What the database says of your own accounts is not what you declared: somebody edited it. Tell an officer, and declare all your accounts again on the page Settings, or with `countersign worker accounts`: each with --account, or --none.")
 	case !declared:
-		return fault.New(fault.Forbidden, "accounts-undeclared", "You have not declared your own accounts on the platforms, so that nobody knows which cases are your own affair. Declare them, or that you have none: `countersign worker accounts --none`.")
+		return fault.New(fault.Forbidden, "accounts-undeclared", "You have not declared your own accounts on the platforms, so that nobody knows which cases are your own affair. Declare them, or that you have none: on the page Settings, or with `countersign worker accounts --none`.")
 	}
 	affair := ownAffair(c.ID)
 	if c.Owner != "" && contains(own, cases.OwnDigest(d.secret, c.Subject.Platform, c.Owner)) || contains(own, cases.OwnDigest(d.secret, c.Subject.Platform, c.Subject.ID)) {

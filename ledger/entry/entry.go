@@ -54,6 +54,10 @@ const (
 	KindCaseJoined    = "case-joined" // the desk merged a case of a subject into one that came back
 	KindCaseRead      = "case-read"   // somebody saw a case of a protected or critical subject, or private data
 	KindText          = "text"        // somebody put a text to the desk, so that a change can name it
+
+	KindInvitation          = "invitation"           // somebody invited people to make passkeys in a browser
+	KindInvitationAnswered  = "invitation-answered"  // somebody made a passkey under an invitation
+	KindInvitationWithdrawn = "invitation-withdrawn" // somebody took an invitation back
 )
 
 // Law names the law that asks for a need which the policy does not ask for.
@@ -259,4 +263,35 @@ type CaseRead struct {
 	Report string             `json:"report,omitzero"` // whose reporter was revealed
 	Tier   actions.Tier       `json:"tier"`            // that was read last
 	Worker workforce.WorkerID `json:"worker"`
+}
+
+// Invitation is the data of entries of kind invitation: somebody invited people.
+type Invitation struct {
+	By      workforce.WorkerID `json:"by"`
+	Expires canonical.Time     `json:"expires"`
+	Invited []Invited          `json:"invited"`
+}
+
+// Invited is one of the people who were invited, and the name of the invitation. Secret is the digest
+// of the link's secret, so that nobody puts the digest of another link in its place later.
+type Invited struct {
+	Invitation string             `json:"invitation"`
+	Secret     canonical.Digest   `json:"secret"`
+	Worker     workforce.WorkerID `json:"worker"`
+}
+
+// InvitationAnswer is the data of entries of kind invitation-answered. Answer is the digest of all
+// that the browser handed in, so that nobody puts another answer in its place later.
+type InvitationAnswer struct {
+	Answer     canonical.Digest   `json:"answer"`
+	Invitation string             `json:"invitation"`
+	Key        workforce.KeyID    `json:"key"`
+	Worker     workforce.WorkerID `json:"worker"`
+}
+
+// InvitationEnd is the data of entries of kind invitation-withdrawn.
+type InvitationEnd struct {
+	By         workforce.WorkerID `json:"by"`
+	Invitation string             `json:"invitation"`
+	Worker     workforce.WorkerID `json:"worker"`
 }

@@ -20,7 +20,8 @@ import (
 
 var types = map[string]any{"Request": entry.Request{}, "Verdict": entry.Verdict{}, "End": entry.End{}, "Refusal": entry.Refusal{}, "Warrant": entry.Warrant{},
 	"TakenRefused": entry.TakenRefused{}, "Referral": entry.Referral{}, "CaseJoined": entry.CaseJoined{}, "CaseRead": entry.CaseRead{}, "Incident": entry.Incident{}, "IncidentTask": entry.IncidentTask{}, "IncidentFindings": entry.IncidentFindings{},
-	"IncidentRead": entry.IncidentRead{}, "Export": entry.Export{}, "Alarm": entry.Alarm{}, "Token": entry.Token{}, "SignedSession": actions.SignedSession{}, "ExposureRead": entry.ExposureRead{}, "ExposureCheck": entry.ExposureCheck{}, "ProgramToken": entry.ProgramToken{}, "OwnAccounts": entry.OwnAccounts{}, "Text": entry.Text{}, "Roll": ledger.Roll{}}
+	"IncidentRead": entry.IncidentRead{}, "Export": entry.Export{}, "Alarm": entry.Alarm{}, "Token": entry.Token{}, "SignedSession": actions.SignedSession{}, "ExposureRead": entry.ExposureRead{}, "ExposureCheck": entry.ExposureCheck{}, "ProgramToken": entry.ProgramToken{}, "OwnAccounts": entry.OwnAccounts{}, "Text": entry.Text{}, "Roll": ledger.Roll{},
+	"Invitation": entry.Invitation{}, "InvitationAnswer": entry.InvitationAnswer{}, "InvitationEnd": entry.InvitationEnd{}}
 
 var row = regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\| [^|]+ \\| ([A-Za-z]+) \\| ([^|]*) \\| [^|]*\\|$")
 

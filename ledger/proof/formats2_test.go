@@ -75,7 +75,7 @@ var inFormats2 = map[string]string{
 var afterFormats2 = map[string]string{
 	"effect": "said",
 	"part":   "hashes programs queues rules",
-	"desk":   "case-joined case-read own-accounts program-token referral roll text",
+	"desk":   "case-joined case-read invitation invitation-answered invitation-withdrawn own-accounts program-token referral roll text",
 	"deed": `case.ask case.escalate case.language case.merge case.move case.note case.refer case.skip case.snooze case.split decision.withdraw
 		evidence.copy evidence.hash evidence.remove worker.accounts`,
 	"kind": `account.limit account.unlimit account.label account.unlabel content.limit content.unlimit content.label content.unlabel account.warn`,

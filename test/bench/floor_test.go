@@ -143,6 +143,24 @@ func (f *floor) admit(agents int) {
 	}
 }
 
+// crowd admits so many people who have no keys and do nothing.
+func (f *floor) crowd(n int) {
+	f.b.Helper()
+	now := f.Clock().Now()
+	var all []workforce.Record
+	for i := range n {
+		r := workforce.Record{Worker: workforce.WorkerID(fmt.Sprintf("many%05d", i)), Vendor: "acme", Roles: []workforce.Role{workforce.Agent}, Team: fmt.Sprint("team", i/20), Manager: "gus",
+			Site: "site", Zone: "Europe/Lisbon", Start: canonical.At(now.AddDate(-1, 0, 0)), Last: canonical.At(now.AddDate(1, 0, 0))}
+		if i%2 == 1 {
+			r.Vendor, r.Manager = "bolt", "ivo"
+		}
+		all = append(all, r)
+	}
+	for some := range slices.Chunk(all, 1000) {
+		f.Admit(false, some...)
+	}
+}
+
 func (f *floor) write(fn func(*store.Tx) error) {
 	f.b.Helper()
 	if err := f.Store.Write(f.b.Context(), fn); err != nil {

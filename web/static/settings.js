@@ -1,7 +1,9 @@
 // Settings: preferences are kept at the desk, and used from the next key on.
+import { own } from "./own.js";
 import { api, during, everyKey, fresh, page, prefer, told, toast } from "./shell.js";
 
 page("settings", (main) => {
+  own(main.querySelector("#own"));
   const form = main.querySelector("#preferences");
   const now = JSON.parse(form.dataset.raw);
   const table = main.querySelector("#key-table");
