@@ -75,7 +75,7 @@ var house = map[string]room{
 
 	"api/v1": {"fault/problem cases incident ledger link/v1 ledger/proof policy actions workforce platform", "wire types; signed documents are formats and are embedded as they are"},
 	"api":    {"passkey fault/problem api/v1 httpd cases desk desk/casework desk/acts desk/alarms desk/incidents desk/inquiry desk/sets alarm exposure incident ledger link/v1 ledger/proof policy actions workforce platform", "a surface translates and decides nothing"},
-	"web":    {"passkey fault/problem httpd live incident cases desk desk/acts desk/casework wording link/v1 ledger/proof platform actions workforce", "a page is rendered from what the desk's methods return; it changes nothing itself"},
+	"web":    {"passkey fault/problem httpd live incident cases desk desk/acts desk/casework desk/incidents wording link/v1 ledger/proof platform actions workforce", "a page is rendered from what the desk's methods return; it changes nothing itself"},
 	"httpd":  {"fault/problem api/v1 desk actions", "the listener and the one error table; it knows no resource"},
 	"live":   {"news httpd desk", "says that something changed and never what; the desk decides who hears of it"},
 	"link":   {"fault/problem ledger link/v1 ledger/proof platform", "the one way between desk and executor"},

@@ -2,6 +2,7 @@ package desk_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"fmt"
 	"reflect"
@@ -15,8 +16,10 @@ import (
 	"countersign.dev/desk"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/fault"
+	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof/prooftest"
 	"countersign.dev/passkey"
+	"countersign.dev/sqldb"
 	"countersign.dev/store"
 	"countersign.dev/workforce"
 )
@@ -381,6 +384,51 @@ func TestAnswersThatAreNone(t *testing.T) {
 		right, signed := handIn(kim, device(8))
 		if _, err := w.AnswerInvitation(t.Context(), secrets[2], right, signed); err != nil {
 			t.Errorf("the right answer a moment later: %v", err)
+		}
+	})
+}
+
+// TestOneAnswer: whoever hold a link together answer it once, at whichever node.
+func TestOneAnswer(t *testing.T) {
+	desktest.Both(t, func(t *testing.T, o desktest.Options) {
+		w := desktest.New(t, o)
+		w.Staff()
+		secrets, made := invite(t, w, "ada", "ann")
+		open, err := w.Invited(t.Context(), secrets[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		nodes := []*desktest.World{w, w}
+		if w.Store.DB().Dialect() == sqldb.PostgreSQL {
+			nodes[1] = w.Node(o)
+		}
+		const holders = 8
+		errs := make(chan error, holders)
+		for i := range holders {
+			r, possession := handIn(open, device(byte(20+i)))
+			go func() {
+				_, err := nodes[i%2].AnswerInvitation(context.WithoutCancel(t.Context()), secrets[0], r, possession)
+				errs <- err
+			}()
+		}
+		won := 0
+		for range holders {
+			switch err := <-errs; {
+			case err == nil:
+				won++
+			case !fault.Is(err, "invitation-answered"):
+				t.Errorf("a holder of the link: %v", err)
+			}
+		}
+		var entries []ledger.Entry
+		if err := w.Store.Read(t.Context(), func(tx *store.Tx) (err error) {
+			entries, err = tx.EntriesAbout(made[0].ID, canonical.Time{}, 100)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if won != 1 || len(entries) != 2 || listed(t, w, made[0].ID).State != desk.InvitationAnswered {
+			t.Errorf("%d holders answered, and the ledger has %d entries", won, len(entries))
 		}
 	})
 }

@@ -141,7 +141,21 @@ func TestInvite(t *testing.T) {
 	for _, want := range []string{words, "Name of ann", "Name of lee", lee.Text("#invite-words"), "bound to one device", "made in a browser under the invitation " + ids[0] + " of ada"} {
 		bea.WaitText(".keys", want)
 	}
-	bea.Screenshot("countersign-keys-light-1440")
+	for _, scheme := range []string{"light", "dark"} {
+		bea.Scheme(scheme)
+		for _, width := range []int{1440, 390} {
+			bea.Size(width)
+			bea.Screenshot("countersign-keys-" + scheme + "-" + number(width))
+			for _, wrong := range bea.Axe() {
+				t.Errorf("the page of an enrolment, %s, %d px: axe: %s", scheme, width, wrong)
+			}
+		}
+	}
+	bea.Scheme("light")
+	bea.Size(1440)
+	for _, wrong := range append(bea.Validate(), bea.Reflow200()...) {
+		t.Errorf("the page of an enrolment: %s", wrong)
+	}
 	bea.Type("#typed", "keys")
 	bea.Click("input[value=countersign]")
 	bea.Click("#answer button")

@@ -90,7 +90,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exit": cmdExit, "serve": cmdServe, "finish": cmdFinish, "crash": cmdCrash, "locked": cmdLocked, "visit": cmdVisit, "officers": cmdOfficers, "together": cmdTogether,
-			"field": cmdField, "seed": cmdSeed, "page": cmdPage, "metrics": cmdMetrics, "kill-executor": cmdKillExecutor, "stafftoken": cmdStaffToken, "followed": cmdFollowed, "entered": cmdEntered, "around": cmdAround, "rename": cmdRename, "withhold": cmdWithhold, "forge": cmdForge, "typed": cmdTyped, "agent": cmdAgent, "held": cmdHeld, "gathered": cmdGathered, "became": cmdBecame, "certify": cmdCertify, "renewed": cmdRenewed, "flag": cmdFlag, "status": cmdStatus, "passkey": cmdPasskey,
+			"field": cmdField, "seed": cmdSeed, "page": cmdPage, "metrics": cmdMetrics, "kill-executor": cmdKillExecutor, "stafftoken": cmdStaffToken, "followed": cmdFollowed, "entered": cmdEntered, "around": cmdAround, "rename": cmdRename, "withhold": cmdWithhold, "forge": cmdForge, "typed": cmdTyped, "agent": cmdAgent, "held": cmdHeld, "gathered": cmdGathered, "became": cmdBecame, "certify": cmdCertify, "renewed": cmdRenewed, "passkey": cmdPasskey, "flag": cmdFlag, "status": cmdStatus,
 		},
 		RequireUniqueNames: true,
 	})

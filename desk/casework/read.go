@@ -270,6 +270,24 @@ func (d *Room) Cases(ctx context.Context, by kernel.Caller, f Filter) ([]cases.C
 	return out, next, nil
 }
 
+// WorksOn returns the names of the queues from which the caller may take cases; none for those who
+// judge no cases.
+func (d *Room) WorksOn(ctx context.Context, by kernel.Caller) ([]string, error) {
+	s, st, err := d.desk.Standing(ctx, by)
+	if err != nil {
+		return nil, err
+	}
+	_, queues, err := d.rules(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	names, err := d.queuesOf(s, st, queues, "")
+	if fault.Is(err, "no-queue") {
+		return nil, nil
+	}
+	return names, err
+}
+
 // readable returns the queues whose cases the caller may read.
 func (d *Room) readable(s *proof.State, st workforce.Standing, queues *cases.QueueSet) []string {
 	names := []string{}
