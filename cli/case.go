@@ -114,14 +114,20 @@ func (c *caseShow) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	var now *v1.Subject
-	// After a decision was taken back, the state that a claim showed is that of the measure.
-	back := v.Case.State != cases.Closed && slices.ContainsFunc(v.Decisions, func(x v1.CaseDecision) bool { return !x.TakenBack.IsZero() })
-	if c.Now || back {
+	// After a measure, and after a decision was taken back, the state that a claim showed is an older one.
+	moved := slices.ContainsFunc(v.Decisions, func(x v1.CaseDecision) bool {
+		return !x.TakenBack.IsZero() && v.Case.State != cases.Closed || slices.ContainsFunc(x.Requests, func(r v1.CaseRequest) bool { return r.Status == actions.StatusExecuted })
+	})
+	unread := ""
+	if c.Now || moved {
 		read, err := d.CaseNow(ctx, c.Case)
-		if err == nil {
+		switch {
+		case err == nil:
 			now = &read
-		} else if c.Now {
+		case c.Now:
 			return err
+		default:
+			unread = fault.TextOf(err)
 		}
 	}
 	doc := struct {
@@ -133,6 +139,9 @@ func (c *caseShow) Run(ctx context.Context, s *Session) error {
 		if now != nil {
 			p.Line("Now:")
 			describeNow(p, *now, s.Now())
+		}
+		if unread != "" {
+			p.Line("Now: not known, and a measure may have changed the state above. %s", unread)
 		}
 		describeReportIDs(p, v.Shown.Reports)
 		describePreserved(p, v.Preserved, s.Now())
