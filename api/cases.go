@@ -30,7 +30,7 @@ func (s *Server) registerCases() {
 	add(s, operation{id: "list-cases", method: get, path: "/cases", summary: "Cases that you may read, newest first"}, s.cases)
 	add(s, operation{id: "next-case", method: post, path: "/cases/next", changes: true, summary: "Claim the most urgent case that you may work on; 404 nothing-waits if there is none"}, s.nextCase)
 	add(s, operation{id: "reserve-case", method: post, path: "/cases/reservations", changes: true, none: true,
-		summary: "Keep the case that next would give for you, for a minute, beside a case that you hold; with the number of your reservation: renew it, twice at most. Nothing is told of the case. 204 if none can be kept"}, s.reserveCase)
+		summary: "Keep the case that next would give for you, for a minute, beside a case that you hold; with the number of your reservation: renew it, twice at most. Nothing is told of the case. 204 if none can be kept, or your claim is over"}, s.reserveCase)
 	add(s, operation{id: "case", method: get, path: "/cases/{id}", changes: true, summary: "A case as it is now, with its history; that you opened it is kept"}, s.aCase)
 	add(s, operation{id: "case-now", method: get, path: "/cases/{id}/now", summary: "The subject of a case as the executor reads it now"}, s.caseNow)
 	add(s, operation{id: "claim-case", method: post, path: "/cases/{id}/claim", changes: true, summary: "Claim a case by its identifier: for leads, the last holder and those who were asked. Its holder gets the same claim again"}, s.claimCase)
@@ -199,7 +199,9 @@ type reservedOut struct {
 
 func (s *Server) reserveCase(ctx context.Context, by desk.Caller, in *struct{ Body v1.ReserveWish }) (*reservedOut, error) {
 	r, err := s.desk.Reserve(ctx, by, casework.ReserveWish(in.Body))
-	if err != nil {
+	// Pages ask for it while they hand in what ends the claim: that is nothing to complain of.
+	over := fault.Is(err, "claim-ended") || fault.Is(err, "case-closed") || fault.Is(err, "case-merged")
+	if err != nil && !over {
 		return nil, err
 	}
 	if r.Number == 0 {
