@@ -41,11 +41,13 @@ page("case", (main) => {
   const opened = new Set();
   let ready;
 
-  parts(main);
+  // What comes by itself is asked for once the case is on the screen.
+  requestAnimationFrame(() => setTimeout(() => main.isConnected && parts(main)));
   for (const d of all("details[data-load-open]", main)) {
     d.addEventListener("toggle", async () => d.open && (await part($("div", d), d.dataset.loadOpen)), { once: true });
   }
   watch({ case: id }, async (e) => {
+    if (form?.dataset.done) return; // that is what this page did
     if (e.sort === "again" || e.version > Number(box.dataset.version) || !holds) await look(e);
   });
 
