@@ -231,6 +231,16 @@ func TestReserveIsNoParking(t *testing.T) {
 		if got := o.reserve("ann", first); got.Number != 0 {
 			t.Errorf("beside one claim another case is reserved: %+v", got)
 		}
+		// Beside a third claim one is, and it is renewed beside that one alone.
+		third := o.Take("ann")
+		r = o.reserve("ann", third)
+		o.Clock().Advance(time.Second)
+		if again := o.reserve("ann", first, r.Number); r.Number != 3 || again != r {
+			t.Errorf("%+v was renewed beside a claim that had three leases: %+v", r, again)
+		}
+		if again := o.reserve("ann", third, r.Number); !again.Until.Equal(o.in(time.Minute).Time) {
+			t.Errorf("%+v is not renewed: %+v", r, again)
+		}
 		// A day later the rows are gone, except the newest, so that no number is given twice.
 		o.Clock().Advance(cases.ReserveAgain + 2*time.Hour)
 		o.sweep()
@@ -243,7 +253,7 @@ func TestReserveIsNoParking(t *testing.T) {
 			o.Take(by)
 		}
 		o.flagMany("7", "8")
-		if got := o.reserve("ann", o.Take("ann")); got.Number != 3 {
+		if got := o.reserve("ann", o.Take("ann")); got.Number != 4 {
 			t.Errorf("the number after a day is %+v", got)
 		}
 	})
