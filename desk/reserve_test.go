@@ -242,6 +242,8 @@ func TestReserveIsNoParking(t *testing.T) {
 			t.Errorf("%+v is not renewed: %+v", r, again)
 		}
 		// A day later the rows are gone, except the newest, so that no number is given twice.
+		o.Clock().Advance(time.Minute)
+		o.sweep() // which ends it
 		o.Clock().Advance(cases.ReserveAgain + 2*time.Hour)
 		o.sweep()
 		var rows int

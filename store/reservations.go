@@ -46,15 +46,6 @@ func (tx *Tx) Reservation(w workforce.WorkerID) (r Reservation, ok bool, err err
 	return r, err == nil, err
 }
 
-// ReservedFor returns for whom a case is reserved now; empty: for nobody.
-func (tx *Tx) ReservedFor(id string, now canonical.Time) (w workforce.WorkerID, err error) {
-	err = tx.QueryRow(`select worker from case_reservation where case_id = $1 and ended = 0 and until > $2`, id, now.Micro()).Scan(&w)
-	if sqldb.IsNotFound(err) {
-		return "", nil
-	}
-	return w, err
-}
-
 // HadReservation reports whether a worker had a reservation of a case since an instant.
 func (tx *Tx) HadReservation(id string, w workforce.WorkerID, since canonical.Time) (bool, error) {
 	var n int64

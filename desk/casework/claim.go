@@ -151,10 +151,7 @@ func (d *Room) offered(t *kernel.Tx, s *proof.State, st workforce.Standing, w wo
 	if err != nil || !free {
 		return none, err
 	}
-	// It may have been reserved for somebody else since it was listed.
-	if of, err := t.ReservedFor(id, t.Now()); err != nil || of != "" && of != w && !c.Urgent(t.Now()) {
-		return none, err
-	}
+	// If another node has reserved it since it was listed, that reservation ends with this claim.
 	return d.mayHave(t, s, st, w, queues, c)
 }
 
