@@ -41,7 +41,8 @@ const slowly = `(() => {
 		return 0;
 	};
 	globalThis.asked = 0;
-	document.addEventListener("desk", (e) => e.detail.path.endsWith("/reservations") && asked++);
+	const ask = fetch;
+	globalThis.fetch = (url, o) => { if (String(url).endsWith("/reservations")) asked++; return ask(url, o); };
 	return true;
 })()`
 
@@ -57,6 +58,7 @@ func TestReserveByKey(t *testing.T) {
 		all = append(all, got)
 	}
 	tab := d.SignIn("ann")
+	testenv.Eval[bool](tab, slowly) // no time passes
 	tab.Press("Enter")
 	onCase(tab, all[0].Case.ID)
 	if r := reservationOf(t, d, "ann"); r.Number != 0 {
@@ -100,7 +102,13 @@ func TestReserveByTime(t *testing.T) {
 	if r := reservationOf(t, d, "ann"); r.Number != first.Number || r.Renewed != 1 || !r.Until.After(first.Until.Time) {
 		t.Errorf("renewed it is %+v", r)
 	}
-	if n := testenv.Eval[int](tab, `import(document.documentElement.dataset.static + "/shell.js").then((shell) => { shell.lock(); later.renew(); return asked; })`); n != 2 {
+	if n := testenv.Eval[int](tab, `import(document.documentElement.dataset.static + "/shell.js").then(async (shell) => {
+		shell.lock();
+		later.renew();
+		// What is asked now goes out behind a reservation.
+		await shell.api("POST", "cases/" + document.querySelector("#case").dataset.case + "/draft", { reasons: "so far" });
+		return asked;
+	})`); n != 2 {
 		t.Errorf("a locked page asked %d times", n)
 	}
 	if r := reservationOf(t, d, "ann"); r.Renewed != 1 {
