@@ -194,6 +194,7 @@ type operation struct {
 	enters  bool  // a read that is an entry of the ledger
 	stream  bool  // its answer goes on until one side hangs up
 	repeats bool  // a repeat is answered with 200 where the first time is 201
+	none    bool  // there may be nothing to answer with: 204
 	answer  *huma.Response
 }
 
@@ -238,6 +239,9 @@ func add[I, O any](s *Server, o operation, handle func(context.Context, desk.Cal
 		again := *described[strconv.Itoa(o.status)]
 		again.Description = "The same again, which changed nothing"
 		described["200"] = &again
+	}
+	if o.none {
+		s.api.OpenAPI().Paths[op.Path].Post.Responses["204"] = &huma.Response{Description: "There is nothing to answer with"}
 	}
 }
 

@@ -29,6 +29,8 @@ func (s *Server) registerCases() {
 	add(s, operation{id: "find", method: post, path: "/findings", status: http.StatusCreated, body: v1.MaxBody, changes: true, repeats: true, summary: "Report what you came upon yourself; it opens a case, or joins the open one of its subject"}, s.find)
 	add(s, operation{id: "list-cases", method: get, path: "/cases", summary: "Cases that you may read, newest first"}, s.cases)
 	add(s, operation{id: "next-case", method: post, path: "/cases/next", changes: true, summary: "Claim the most urgent case that you may work on; 404 nothing-waits if there is none"}, s.nextCase)
+	add(s, operation{id: "reserve-case", method: post, path: "/cases/reservations", changes: true, none: true,
+		summary: "Keep the case that next would give for you, for a minute, beside a case that you hold; with the number of your reservation: renew it, twice at most. Nothing is told of the case. 204 if none can be kept, or your claim is over"}, s.reserveCase)
 	add(s, operation{id: "case", method: get, path: "/cases/{id}", changes: true, summary: "A case as it is now, with its history; that you opened it is kept"}, s.aCase)
 	add(s, operation{id: "case-now", method: get, path: "/cases/{id}/now", summary: "The subject of a case as the executor reads it now"}, s.caseNow)
 	add(s, operation{id: "claim-case", method: post, path: "/cases/{id}/claim", changes: true, summary: "Claim a case by its identifier: for leads, the last holder and those who were asked. Its holder gets the same claim again"}, s.claimCase)
@@ -188,6 +190,24 @@ func caseDraftOf(d casework.CaseDraft) v1.CaseDraft {
 func (s *Server) nextCase(ctx context.Context, by desk.Caller, in *struct{ Body v1.NextWish }) (*answerOf[v1.Claimed], error) {
 	t, err := s.desk.Next(ctx, by, in.Body.Queue, in.Body.Without...)
 	return answerWith(claimedOf(t), err)
+}
+
+type reservedOut struct {
+	Status int
+	Body   v1.Reservation
+}
+
+func (s *Server) reserveCase(ctx context.Context, by desk.Caller, in *struct{ Body v1.ReserveWish }) (*reservedOut, error) {
+	r, err := s.desk.Reserve(ctx, by, casework.ReserveWish(in.Body))
+	// Pages ask for it while they hand in what ends the claim: that is nothing to complain of.
+	over := fault.Is(err, "claim-ended") || fault.Is(err, "case-closed") || fault.Is(err, "case-merged")
+	if err != nil && !over {
+		return nil, err
+	}
+	if r.Number == 0 {
+		return &reservedOut{Status: http.StatusNoContent}, nil
+	}
+	return &reservedOut{Status: http.StatusOK, Body: v1.Reservation(r)}, nil
 }
 
 func (s *Server) claimCase(ctx context.Context, by desk.Caller, in *Identified) (*answerOf[v1.Claimed], error) {

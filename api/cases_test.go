@@ -452,3 +452,48 @@ func TestHostileReports(t *testing.T) {
 		t.Errorf("text that is no UTF-8: %d %s", status, answer)
 	}
 }
+
+// TestReserveByREST: the following case is kept, and the answer tells a number and an end, and nothing
+// of the case. What cannot be kept is 204.
+func TestReserveByREST(t *testing.T) {
+	w := openCasework(t)
+	w.Clock().Hold()
+	ctx := t.Context()
+	secret := w.token("ann")
+	ann, bob := w.client(secret), w.as("bob")
+	w.report(reportOn("acct/4", "r1"))
+	taken := must[v1.Claimed](t)(ann.NextCase(ctx, ""))
+	body := fmt.Sprintf(`{"case":%q,"claim":%d}`, taken.Case.ID, taken.Claim.Number)
+	if status, _, answer := w.post("/cases/reservations", secret, body); status != http.StatusNoContent || answer != "" {
+		t.Fatalf("with nothing else waiting: %d %q", status, answer)
+	}
+	wish := v1.ReserveWish{Case: taken.Case.ID, Claim: taken.Claim.Number}
+	if r := must[v1.Reservation](t)(ann.Reserve(ctx, wish)); r.Number != 0 {
+		t.Fatalf("with nothing else waiting: %+v", r)
+	}
+	second := w.report(reportOn("acct/3", "r2"))
+	status, _, answer := w.post("/cases/reservations", secret, body)
+	until := canonical.At(w.Clock().Now().Add(cases.ReserveLife))
+	if want := fmt.Sprintf(`{"number":1,"until":%q}`, until); status != http.StatusOK || strings.TrimSpace(answer) != want {
+		t.Errorf("reserved: %d %s, want %s", status, answer, want)
+	}
+	_, err := bob.NextCase(ctx, "")
+	wants(t, err, fault.NotFound, "nothing-waits")
+	w.Clock().Advance(30 * time.Second)
+	wish.Number = 1
+	if r := must[v1.Reservation](t)(ann.Reserve(ctx, wish)); r.Number != 1 || !r.Until.Equal(until.Add(30*time.Second)) {
+		t.Errorf("renewed: %+v", r)
+	}
+	if got := must[v1.Claimed](t)(ann.NextCase(ctx, "")); got.Case.ID != second.Case {
+		t.Errorf("ann was given %s", got.Case.ID)
+	}
+	if r := must[v1.Reservation](t)(bob.Reserve(ctx, wish)); r.Number != 0 {
+		t.Errorf("beside somebody else's claim: %+v", r)
+	}
+	wish.Case = "cas_none"
+	_, err = ann.Reserve(ctx, wish)
+	wants(t, err, fault.NotFound, "no-such-case")
+	if status, _, _ := w.post("/cases/reservations", secret, `{"case":"x","claim":0}`); status != http.StatusUnprocessableEntity && status != http.StatusBadRequest {
+		t.Errorf("claim 0: %d", status)
+	}
+}

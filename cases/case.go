@@ -213,10 +213,27 @@ type Claim struct {
 	Why      string           // it ended: decided, released, lease-over, moved, …
 	Document canonical.Digest // of what it showed
 	Asked    bool             // claimed by its identifier
+	Reserved int64            // leases on a following case that were given beside it
 }
 
 // MaxClaims is the largest number of live claims of one person.
 const MaxClaims = 3
+
+// A reservation of the following case runs for ReserveLife, is renewed at most MaxRenewals times, and
+// is never of a case that is due within Soon. Whoever reserved a case does not reserve it again
+// within ReserveAgain.
+const (
+	ReserveLife  = time.Minute
+	MaxRenewals  = 2
+	Soon         = 15 * time.Minute
+	ReserveAgain = 24 * time.Hour
+)
+
+// Urgent reports whether a case waits for nobody in particular: it is of the highest severity, or
+// due soon.
+func (c Case) Urgent(now canonical.Time) bool {
+	return c.Grave() || !c.Due.After(now.Add(Soon))
+}
 
 // Take returns the case claimed by a worker for a time. The case is takeable, or its lease is
 // over.

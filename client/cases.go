@@ -71,6 +71,12 @@ func (c *Client) NextCase(ctx context.Context, queue string, without ...string) 
 	return t, c.into(ctx, call{method: http.MethodPost, path: v1.Base + "/cases/next", body: v1.NextWish{Queue: queue, Without: without}}, &t)
 }
 
+// Reserve keeps the case that NextCase would give for the caller. An answer without a number says that
+// none is kept. It is sent once, since each renewal counts.
+func (c *Client) Reserve(ctx context.Context, w v1.ReserveWish) (r v1.Reservation, err error) {
+	return r, c.into(ctx, call{method: http.MethodPost, path: v1.Base + "/cases/reservations", body: w, none: true}, &r)
+}
+
 // ClaimCase claims a case by its identifier. Its holder gets the same claim again.
 func (c *Client) ClaimCase(ctx context.Context, id string) (t v1.Claimed, err error) {
 	return t, c.change(ctx, http.MethodPost, casePath(id, "/claim"), nil, nil, &t)

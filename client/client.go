@@ -86,6 +86,7 @@ type call struct {
 	query  url.Values
 	body   any
 	again  bool   // it may be sent again though it is no GET: it stores nothing, or the desk does it once
+	none   bool   // the answer may be empty
 	accept string // the wanted media type; empty for JSON
 }
 
@@ -109,7 +110,7 @@ func (c *Client) into(ctx context.Context, k call, into any) error {
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", k.method, k.path, err)
 	}
-	if into == nil {
+	if into == nil || len(raw) == 0 && k.none {
 		return nil
 	}
 	// A newer server may send members that this client does not know.

@@ -76,8 +76,9 @@ var claimModel = porcupine.Model{
 
 // log is a history of operations on claims.
 type claimLog struct {
-	mu  sync.Mutex
-	ops []porcupine.Operation
+	mu       sync.Mutex
+	ops      []porcupine.Operation
+	reserved int // how often something was reserved
 }
 
 // note runs an operation and keeps when it began and ended.
@@ -93,8 +94,9 @@ func (l *claimLog) note(client int, do func() (heldOp, bool)) {
 	l.ops = append(l.ops, porcupine.Operation{ClientId: client, Input: op, Call: began, Output: op, Return: ended})
 }
 
-// TestOneCaseOnePerson: several people, at two nodes where the database allows it, claim, give
-// back, decide, merge and lose the same few cases at the same time. No case is at two of them.
+// TestOneCaseOnePerson: several people, at two nodes where the database allows it, reserve, claim,
+// give back, decide, merge and lose the same few cases at the same time. No case is at two of them,
+// and none is reserved for two.
 func TestOneCaseOnePerson(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) {
 		oneCaseOnePerson(t, newOffice(t, desktest.Options{Budgets: generous()}), nil, true)
@@ -143,6 +145,12 @@ func oneCaseOnePerson(t *testing.T, o office, second *desktest.World, lapses boo
 	if len(log.ops) < 20 || !took {
 		t.Errorf("only %d operations were tried", len(log.ops))
 	}
+	taken := 0 // of what was reserved
+	if err := o.Store.Read(t.Context(), func(tx *store.Tx) error {
+		return tx.QueryRow(`select count(*) from case_reservation where why = 'taken'`).Scan(&taken)
+	}); err != nil || log.reserved == 0 || taken == 0 {
+		t.Errorf("%d times a case was reserved, and %d were taken (%v)", log.reserved, taken, err)
+	}
 	for i := range posts {
 		if err := o.Store.Read(t.Context(), func(tx *store.Tx) error {
 			of, err := tx.Cases(store.CaseFilter{Platform: "plaza", Subject: fmt.Sprint("post/", i), Limit: 10_000})
@@ -177,6 +185,7 @@ func worker(t *testing.T, w *desktest.World, log *claimLog, client int, by workf
 	r := rand.New(rand.NewPCG(uint64(client), 7))
 	ctx := context.WithoutCancel(t.Context())
 	var held, seen []casework.Taken
+	var kept int64 // the number of the newest reservation
 	refusal := func(what string, err error) bool {
 		if kind := fault.KindOf(err); err != nil && (kind == fault.Internal || kind == fault.Unavailable) {
 			t.Errorf("%s by %s: %v", what, by, err)
@@ -184,7 +193,21 @@ func worker(t *testing.T, w *desktest.World, log *claimLog, client int, by workf
 		return err != nil
 	}
 	for n := range each {
-		switch r.IntN(8) {
+		switch r.IntN(10) {
+		case 8, 9:
+			if len(held) == 0 {
+				continue
+			}
+			of := held[r.IntN(len(held))]
+			wish := casework.ReserveWish{Case: of.Case.ID, Claim: of.Claim.Number, Number: kept}
+			got, err := w.Desk.Reserve(ctx, desktest.As(by), wish)
+			if !refusal("reserve", err) && got.Number > 0 {
+				kept = got.Number
+				log.mu.Lock()
+				log.reserved++
+				log.mu.Unlock()
+			}
+			continue
 		case 0, 4:
 			_, err := w.TryFlag(fmt.Sprint(by, n), fmt.Sprint("post/", r.IntN(posts)), "MisleadingSpam", fmt.Sprint("acct/", r.IntN(9)+10)) // a reason as before: no news
 			refusal("report", err)

@@ -141,6 +141,9 @@ func (tx *Tx) SaveCase(c cases.Case) {
 	if known {
 		tx.lockedCase(c)
 	}
+	if known && before.State.Takeable() && c.State != before.State {
+		tx.endReservationOf(c.ID, "moved")
+	}
 	tx.tellCase(before, c)
 	tx.Later(sqldb.Statement{SQL: `update case_file set ` + set[2:] + ` where id = $1`, Args: some}, func(n int64) error {
 		if n != 1 {
@@ -178,10 +181,11 @@ func (tx *Tx) CountReport(c cases.Case) {
 // a language was asked, for a specialist those about which a specialist was asked, and for a
 // lead those that were escalated. Cases
 // that the worker skipped or handed on, and those that come back to somebody else for now, are
-// not among them, nor are those without which the worker asks. Nothing is locked.
+// not among them, nor are those that are reserved for somebody else, unless they are urgent, and
+// those without which the worker asks. Nothing is locked.
 func (tx *Tx) Candidates(queues []string, w workforce.WorkerID, lead, specialist bool, without []string, now canonical.Time) ([]string, error) {
 	const each = 6
-	args := []any{string(w), now.Micro()}
+	args := []any{string(w), now.Micro(), now.Add(cases.Soon).UnixMicro(), string(cases.Highest)}
 	but := ""
 	if len(without) > 0 {
 		but = ` and id not in (` + sqldb.Places(len(args)+1, len(without)) + `)`
@@ -189,15 +193,16 @@ func (tx *Tx) Candidates(queues []string, w workforce.WorkerID, lead, specialist
 			args = append(args, id)
 		}
 	}
+	free := ` and (severity = $4 or due <= $3 or not exists (select 1 from case_reservation r where r.case_id = c.id and r.ended = 0 and r.until > $2 and r.worker <> $1))`
 	arms := []string{`select * from (select id, due, 0 as place from case_file where turn = $1 and turn <> '' and state = 'waiting'` + but + ` order by due, id limit 20) returned`}
 	for _, q := range queues {
 		args = append(args, q)
 		arms = append(arms, fmt.Sprintf(`select * from (select id, due, 1 as place from case_file c where state = 'waiting' and queue = $%d and (turn = '' or turn = $1 or until <= $2)
-			and not exists (select 1 from case_skip s where s.case_id = c.id and s.worker = $1)%s order by due, id limit %d) q%d`, len(args), but, each, len(args)))
+			and not exists (select 1 from case_skip s where s.case_id = c.id and s.worker = $1)%s order by due, id limit %d) q%d`, len(args), free+but, each, len(args)))
 		handedOn := func(state cases.State, which string) {
 			arms = append(arms, fmt.Sprintf(`select * from (select id, due, 1 as place from case_file c where state = '%s'%s and queue = $%d
 				and not exists (select 1 from case_skip s where s.case_id = c.id and s.worker = $1)
-				and not exists (select 1 from case_claim k where k.case_id = c.id and k.number = c.claim and k.worker = $1)%s order by due, id limit %d) %s%d`, state, which, len(args), but, each, state, len(args)))
+				and not exists (select 1 from case_claim k where k.case_id = c.id and k.number = c.claim and k.worker = $1)%s order by due, id limit %d) %s%d`, state, which, len(args), free+but, each, state, len(args)))
 		}
 		if lead {
 			handedOn(cases.Escalated, "")
@@ -392,12 +397,12 @@ func asInt(b bool) int64 {
 	return 0
 }
 
-const claimColumns = `case_id, number, worker, vendor, token, started, shown, until, active, ended, why, document, asked`
+const claimColumns = `case_id, number, worker, vendor, token, started, shown, until, active, ended, why, document, asked, reserved`
 
 func scanClaim(row sqldb.Row) (c cases.Claim, err error) {
 	var started, shown, until, ended, asked int64
 	var document string
-	if err := row.Scan(&c.Case, &c.Number, &c.Worker, &c.Vendor, &c.Token, &started, &shown, &until, &c.Active, &ended, &c.Why, &document, &asked); err != nil {
+	if err := row.Scan(&c.Case, &c.Number, &c.Worker, &c.Vendor, &c.Token, &started, &shown, &until, &c.Active, &ended, &c.Why, &document, &asked, &c.Reserved); err != nil {
 		return c, err
 	}
 	c.Started, c.Shown, c.Until, c.Ended = canonical.FromMicro(started), canonical.FromMicro(shown), canonical.FromMicro(until), canonical.FromMicro(ended)
@@ -436,10 +441,13 @@ func (tx *Tx) LeftClaim(id string, number int64, now canonical.Time) (bool, erro
 	return len(left) > 0, err
 }
 
-// CarryClaims lets the live claims that were made under a token stand under another one of the
-// same worker.
+// CarryClaims lets the live claims and the reservation that were made under a token stand under
+// another one of the same worker.
 func (tx *Tx) CarryClaims(from, to string) error {
-	_, err := tx.Exec(`update case_claim set token = $2 where token = $1 and ended = 0`, from, to)
+	_, err := tx.ExecAll([]sqldb.Statement{
+		{SQL: `update case_claim set token = $2 where token = $1 and ended = 0`, Args: []any{from, to}},
+		{SQL: `update case_reservation set token = $2 where token = $1 and ended = 0`, Args: []any{from, to}},
+	})
 	return err
 }
 

@@ -70,9 +70,11 @@ func (tx *Tx) InsertToken(t Token) error {
 	return err
 }
 
-// RevokeToken ends a token; ending it twice changes nothing.
+// RevokeToken ends a token, and the reservation that was made under it; ending it twice changes
+// nothing.
 func (tx *Tx) RevokeToken(id string, now canonical.Time) error {
 	tx.tell(news.Session, id, 0)
+	tx.Later(sqldb.Statement{SQL: `update case_reservation set ended = $2, why = 'signed-out' where token = $1 and ended = 0`, Args: []any{id, now.Micro()}}, nil)
 	_, err := tx.Exec(`update token set revoked = $2 where id = $1 and revoked = 0`, id, now.Micro())
 	return err
 }

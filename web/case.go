@@ -52,6 +52,8 @@ type casePage struct {
 	MayTake   bool
 	Referrals []cases.Referral
 	Now       time.Time
+	// Reserve is in how long the script asks for a reservation of the following case.
+	Reserve time.Duration
 }
 
 // copied is a text that the desk read of the subject, once for all the times at which it was the
@@ -159,6 +161,11 @@ func (s *Server) held(ctx context.Context, by reader, t casework.Taken, lately [
 	for _, d := range t.Drafts {
 		p.Drafts = append(p.Drafts, draftRow{string(d.Worker), d.Updated, string(d.Body)})
 	}
+	after, err := s.desk.ReserveAfter(ctx, t.Case.Queue)
+	if err != nil {
+		return view{}, err
+	}
+	p.Reserve = max(0, after-s.config.Now().Sub(t.Claim.Shown.Time))
 	return s.casePage(ctx, by, p)
 }
 

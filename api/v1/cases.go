@@ -239,6 +239,20 @@ type NextWish struct {
 	Without []string `json:"without,omitzero" maxItems:"100" doc:"identifiers of cases that are not wanted now, such as those just released"`
 }
 
+// ReserveWish asks to keep the following case, beside one that its holder works on.
+type ReserveWish struct {
+	Case   string `json:"case" maxLength:"64" doc:"that you hold"`
+	Claim  int64  `json:"claim" minimum:"1" doc:"its number"`
+	Number int64  `json:"number,omitzero" minimum:"0" doc:"of the reservation to renew; without it a new one is made, or the one that you have is answered"`
+	Queue  string `json:"queue,omitzero" maxLength:"64" doc:"only of this queue"`
+}
+
+// Reservation says that a case is kept for its asker, and nothing of the case.
+type Reservation struct {
+	Number int64          `json:"number"`
+	Until  canonical.Time `json:"until"`
+}
+
 // ClaimNumber names the claim under which its holder writes.
 type ClaimNumber struct {
 	Claim int64 `json:"claim" minimum:"1"`

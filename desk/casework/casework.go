@@ -55,7 +55,8 @@ type Room struct {
 	secret []byte
 	every  time.Duration
 
-	vendors vendorCounts
+	vendors  vendorCounts
+	handling handling
 
 	*evidence
 }

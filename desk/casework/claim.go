@@ -1,6 +1,7 @@
 package casework
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -33,8 +34,8 @@ type Taken struct {
 	Press    bool             // the caller says what becomes of its pictures: a specialist, on a case of child safety
 }
 
-// Next claims the most urgent case that the caller may work on: first one that comes back to
-// the caller, then that with the earliest due time among the caller's queues, or in one queue
+// Next claims the case that is reserved for the caller, else the most urgent case that the caller may
+// work on: first one that comes back to the caller, then that with the earliest due time among the caller's queues, or in one queue
 // if it is named. Cases that others handed on are among them: what was escalated for leads, what was
 // asked of a specialist for specialists, and what was asked of somebody who reads a language
 // for everybody; not for whoever handed it on. A fault "nothing-waits" says that there is none.
@@ -84,6 +85,7 @@ func (d *Room) owned(ctx context.Context, c cases.Case) (_ cases.Case, mine bool
 
 // next claims a case for Next.
 func (d *Room) next(ctx context.Context, by kernel.Caller, queue string, without []string) (claimed cases.Case, claim cases.Claim, err error) {
+	var nothing error
 	err = d.desk.Change(ctx, by, "next case", func(s *proof.State) (func(*kernel.Tx) error, error) {
 		st, _, queues, err := d.atWork(ctx, s, by)
 		if err != nil {
@@ -97,31 +99,45 @@ func (d *Room) next(ctx context.Context, by kernel.Caller, queue string, without
 			if err := d.mayClaim(t, by.Worker); err != nil {
 				return err
 			}
-			but := slices.Clone(without)
-			for range nextRounds {
-				waiting, err := t.Candidates(names, by.Worker, st.Has(workforce.Lead), st.Has(workforce.Specialist), but, t.Now())
-				if err != nil {
-					return err
-				}
-				for _, id := range waiting {
-					c, err := d.offered(t, s, st, by.Worker, names, id)
-					if err != nil {
-						return err
-					}
-					if c.ID != "" {
-						claimed, claim, err = d.claim(t, queues, by, st, c, false)
-						return err
-					}
-				}
-				if len(waiting) == 0 {
-					break
-				}
-				but = append(but, waiting...)
+			nothing = nil
+			c, dropped, err := d.reserved(t, s, st, by.Worker, names, without)
+			if err == nil && c.ID == "" {
+				c, err = d.mostUrgent(t, s, st, by.Worker, names, without)
 			}
-			return fault.New(fault.NotFound, "nothing-waits", "No case waits for you.")
+			if err != nil {
+				return err
+			}
+			if c.ID == "" {
+				nothing = fault.New(fault.NotFound, "nothing-waits", "No case waits for you.")
+				if dropped { // and stays so
+					return nil
+				}
+				return nothing
+			}
+			claimed, claim, err = d.claim(t, queues, by, st, c, false)
+			return err
 		}, nil
 	})
-	return claimed, claim, err
+	return claimed, claim, cmp.Or(err, nothing)
+}
+
+// mostUrgent locks the most urgent case that a worker may have; without an identifier there is
+// none.
+func (d *Room) mostUrgent(t *kernel.Tx, s *proof.State, st workforce.Standing, w workforce.WorkerID, queues, without []string) (none cases.Case, err error) {
+	but := slices.Clone(without)
+	for range nextRounds {
+		waiting, err := t.Candidates(queues, w, st.Has(workforce.Lead), st.Has(workforce.Specialist), but, t.Now())
+		if err != nil || len(waiting) == 0 {
+			return none, err
+		}
+		for _, id := range waiting {
+			if c, err := d.offered(t, s, st, w, queues, id); err != nil || c.ID != "" {
+				return c, err
+			}
+		}
+		but = append(but, waiting...)
+	}
+	return none, nil
 }
 
 // nextRounds is how often one call looks for a case that is not barred, a few dozen cases each
@@ -132,8 +148,17 @@ const nextRounds = 50
 // it returns is empty.
 func (d *Room) offered(t *kernel.Tx, s *proof.State, st workforce.Standing, w workforce.WorkerID, queues []string, id string) (none cases.Case, err error) {
 	c, free, err := t.TryCase(id)
-	if err != nil || !free || !contains(queues, c.Queue) || !c.For(st.Has(workforce.Lead), st.Has(workforce.Specialist)) || !d.worksOn(s, st, c) {
+	if err != nil || !free {
 		return none, err
+	}
+	// If another node has reserved it since it was listed, that reservation ends with this claim.
+	return d.mayHave(t, s, st, w, queues, c)
+}
+
+// mayHave returns a locked case if a worker may have it; else the case that it returns is empty.
+func (d *Room) mayHave(t *kernel.Tx, s *proof.State, st workforce.Standing, w workforce.WorkerID, queues []string, c cases.Case) (none cases.Case, err error) {
+	if !contains(queues, c.Queue) || !c.For(st.Has(workforce.Lead), st.Has(workforce.Specialist)) || !d.worksOn(s, st, c) {
+		return none, nil
 	}
 	if c.State != cases.Waiting { // it may have been handed on again since it was listed
 		last, err := t.Tx.Claim(c.ID, c.Claim)
@@ -546,7 +571,7 @@ func (d *Room) Sweep(ctx context.Context) error {
 			}
 		}
 		if !more {
-			return errors.Join(placing, d.sweepClocks(ctx))
+			return errors.Join(placing, d.sweepReservations(ctx), d.sweepClocks(ctx))
 		}
 	}
 }

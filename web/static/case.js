@@ -41,11 +41,13 @@ page("case", (main) => {
   const opened = new Set();
   let ready;
 
-  parts(main);
+  // What comes by itself is asked for once the case is on the screen.
+  requestAnimationFrame(() => setTimeout(() => main.isConnected && parts(main)));
   for (const d of all("details[data-load-open]", main)) {
     d.addEventListener("toggle", async () => d.open && (await part($("div", d), d.dataset.loadOpen)), { once: true });
   }
   watch({ case: id }, async (e) => {
+    if (form?.dataset.done) return; // that is what this page did
     if (e.sort === "again" || e.version > Number(box.dataset.version) || !holds) await look(e);
   });
 
@@ -170,24 +172,38 @@ page("case", (main) => {
     clearTimeout(expecting);
     expecting = setTimeout(expect, 250);
   }
-  form.addEventListener("input", (e) => (e.target.name === "rule" ? ruled() : changed()));
+  form.addEventListener("input", (e) => {
+    if (["rule", "measure"].includes(e.target.name)) reserve();
+    e.target.name === "rule" ? ruled() : changed();
+  });
 
   // written is what was typed and chosen; keep puts it on the server.
   function written() {
     const rule = chosen();
     return { reasons: form.reasons.value, ...(rule ? { verdict: "violation", rule: rule.number, measures: measures() } : {}) };
   }
-  let keeping = "";
-  async function keep() {
+  // keeping is what the server has, or is being sent; sent is over when it was answered. What did not
+  // get there is sent again: with the next change, when the page goes, and by itself while the desk
+  // does not answer.
+  let keeping = "", sent;
+  function keep() {
     clearTimeout(typing);
-    const body = written();
-    if (canonical(body) === keeping) return;
-    keeping = canonical(body);
+    const body = written(), text = canonical(body);
+    if (text !== keeping) {
+      keeping = text;
+      sent = keepThis(body, text);
+    }
+    return sent;
+  }
+  async function keepThis(body, text) {
     try {
       await api("POST", "cases/" + id + "/draft", body);
       $("#kept", main).textContent = "kept";
     } catch (e) {
-      if (!e.over) $("#kept", main).textContent = told(e);
+      if (keeping === text) keeping = undefined;
+      if (e.over) return;
+      $("#kept", main).textContent = told(e);
+      if ((e.status ?? 500) >= 500 && form.isConnected) typing = setTimeout(keep, 5000);
     }
   }
   onOut(keep);
@@ -208,6 +224,35 @@ page("case", (main) => {
     changed();
   }
   keeping = canonical(written());
+
+  // --- the following case
+
+  // reserve has the desk keep the following case for this person for a minute: once this one is as old
+  // as most cases of its queue when they are nearly done, and as soon as a key of its verdict is
+  // pressed. What is kept is not told, and is shown when it is claimed. It is renewed twice at most,
+  // and not while nobody is at the page.
+  let reservation, asked = 0, renewing;
+  async function reserve(number) {
+    const away = document.hidden || document.body.classList.contains("locked") || box.classList.contains("gone") || form.dataset.done;
+    const now = deskNow() / 1000;
+    if (away || !number && (now < asked || Date.parse(reservation?.until) > now)) return;
+    asked = now + 5000;
+    try {
+      const had = reservation;
+      reservation = await api("POST", "cases/reservations", { case: id, claim, ...(number ? { number } : {}) });
+      clearTimeout(renewing);
+      if (reservation && form.isConnected && !(number && had?.until === reservation.until)) {
+        renewing = setTimeout(() => reserve(reservation.number), Math.max(0, Date.parse(reservation.until) - deskNow() / 1000 - 10000));
+      }
+    } catch {
+      // The next case is claimed without it.
+    }
+  }
+  const nearly = setTimeout(reserve, Number(box.dataset.reserve));
+  onLeave(() => {
+    clearTimeout(nearly);
+    clearTimeout(renewing);
+  });
 
   // --- deciding
 
@@ -282,6 +327,7 @@ page("case", (main) => {
       say("");
       const rule = verdict === "violation" ? chosen() : undefined;
       if (verdict === "violation" && !rule) return say("Choose the rule that it breaks: press its digit.");
+      reserve();
       const j = judged(verdict);
       const want = { shown, document: box.dataset.document, verdict, rule, set: rules.set, reasons: j.reasons, opened: j.opened, measures: j.measures ?? null, language: shown.language };
       clearTimeout(expecting);
@@ -426,13 +472,14 @@ page("case", (main) => {
   const toggle = (key) => {
     const mine = boxes.filter((b) => b.dataset.key === key);
     if (!chosen()) return toast("Choose the rule first: press its digit.");
+    reserve();
     if (mine.length === 1) {
       mine[0].checked = !mine[0].checked;
       changed();
     }
     mine[0]?.focus();
   };
-  const digits = Object.fromEntries(radios.filter((r) => r.dataset.key).map((r) => [r.dataset.key, { does: "Rule " + r.value, run: () => choose(r.value) }]));
+  const digits = Object.fromEntries(radios.filter((r) => r.dataset.key).map((r) => [r.dataset.key, { does: "Rule " + r.value, run: () => { reserve(); choose(r.value); } }]));
   keysOf({
     ...everyone,
     a: { does: "No violation, and next", run: does.none },
