@@ -181,7 +181,7 @@ func (s *Server) requestNow(ctx context.Context, r *http.Request, by reader) (vi
 	}
 	reading, err := s.desk.Subject(ctx, by.of(), platform.Subject{Platform: seen.Action.Subject.Platform, ID: seen.Action.Subject.ID}.String())
 	if fault.KindOf(err) == fault.Unavailable {
-		return view{Title: "Now", Body: unread(fault.TextOf(err))}, nil
+		return view{Title: "Now", Body: unread(whyOf(err))}, nil
 	}
 	if err != nil {
 		return view{}, err
