@@ -238,7 +238,7 @@ func (d *Room) Countersign(ctx context.Context, by kernel.Caller, request string
 		if err != nil {
 			return nil, err
 		}
-		if err := standing(s, ask); err != nil {
+		if err := d.standing(ctx, s, by, r, ask); err != nil {
 			return nil, err
 		}
 		if err := s.Candidate(ask, signed); err != nil {
@@ -314,7 +314,7 @@ func (d *Room) Decline(ctx context.Context, by kernel.Caller, request string, si
 		if err != nil {
 			return nil, err
 		}
-		if err := standing(s, ask); err != nil {
+		if err := d.standing(ctx, s, by, r, ask); err != nil {
 			return nil, err
 		}
 		if reason != "" {
@@ -366,6 +366,10 @@ func (d *Room) Withdraw(ctx context.Context, by kernel.Caller, request string, w
 			return func(*kernel.Tx) error { return nil }, nil
 		}
 		if err := d.desk.HandedIn(by, w.statement()); err != nil {
+			return nil, err
+		}
+		// Who asked is named to those alone who read it.
+		if err := d.unread(ctx, s, by, r); err != nil {
 			return nil, err
 		}
 		if r.Version != w.Version {
