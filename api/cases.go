@@ -137,7 +137,7 @@ func (s *Server) find(ctx context.Context, by desk.Caller, in *struct{ Body v1.O
 		out.Status = http.StatusCreated
 	}
 	out.Body.Taken = takenOf(got)
-	out.Body.Opened = got.Case.By == by.Worker
+	out.Body.Opened, out.Body.KeptOut = got.Case.By == by.Worker, got.KeptOut
 	return out, nil
 }
 

@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -152,8 +153,10 @@ func Run(ctx context.Context, p Program, grammar any, global *Global, args []str
 	parsed, err := parser.Parse(args)
 	if err != nil {
 		global.JSON = wantJSON
-		usage := fault.New(fault.Invalid, "wrong-use", "%s.", sentence(err.Error()))
-		return s.fail(usage, "Add --help to see how a command is used.")
+		if code, ok := s.showGroup(err, &help, len(args) == 0); ok {
+			return code
+		}
+		return s.fail(fault.New(fault.Invalid, "wrong-use", "%s", misused(err.Error())), "Add --help to see how a command is used.")
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	if err := parsed.Run(s); err != nil {
@@ -180,6 +183,45 @@ func printHelp(w io.Writer, text string, asJSON bool) error {
 	}
 	_, err = fmt.Fprintf(w, "%s\n", b)
 	return err
+}
+
+// showGroup shows the help of a group of commands where none of them was named, and of the whole
+// program where nothing was said at all. The latter asks for help; the former is wrong use.
+func (s *Session) showGroup(err error, help *bytes.Buffer, bare bool) (code int, ok bool) {
+	var parse *kong.ParseError
+	if !errors.As(err, &parse) || !strings.HasPrefix(err.Error(), "expected ") {
+		return 0, false
+	}
+	node := parse.Context.Selected()
+	if bare {
+		node = parse.Context.Model.Node
+	}
+	if node == nil || len(node.Children) == 0 || s.Global.JSON && !bare || parse.Context.PrintUsage(false) != nil {
+		return 0, false
+	}
+	if bare {
+		if printHelp(s.Stdout, help.String(), s.Global.JSON) != nil {
+			return CouldNot, true
+		}
+		return Done, true
+	}
+	fmt.Fprintf(s.Stderr, "%s\ncountersign: Name one of these commands of %s.\n", strings.TrimRight(help.String(), "\n"), node.FullPath())
+	return Wrong, true
+}
+
+// guess is what the parser believes that was meant, at the end of its errors.
+var guess = regexp.MustCompile(`^(unknown flag|unexpected argument) (-*)(\S+), did you mean (?:one of )?"-*(\S)\S*"(?:, .*)?\?$`)
+
+// misused writes an error of the parser as a sentence. A guess that does not even begin as what was
+// typed is left out: short words are all alike.
+func misused(text string) string {
+	if m := guess.FindStringSubmatch(text); m != nil && !strings.HasPrefix(m[3], m[4]) {
+		text, _, _ = strings.Cut(text, ", did you mean ")
+	}
+	if text = sentence(text); strings.HasSuffix(text, "?") {
+		return text
+	}
+	return text + "."
 }
 
 func sentence(s string) string {

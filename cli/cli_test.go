@@ -318,3 +318,37 @@ func TestNoColourUnlessAsked(t *testing.T) {
 		t.Error("no colour where it was asked for")
 	}
 }
+
+// TestBareCommands: the program alone shows its help; a group alone shows the group's, and is wrong use.
+func TestBareCommands(t *testing.T) {
+	r := command(t, t.TempDir())
+	if r.code != Done || !strings.Contains(r.stdout, "Usage: countersign <command>") || r.stderr != "" {
+		t.Errorf("countersign: %d\n%s\n%s", r.code, r.stdout, r.stderr)
+	}
+	r = command(t, t.TempDir(), "case")
+	if r.code != Wrong || r.stdout != "" || !strings.Contains(r.stderr, "Usage: countersign case <command>") || !strings.Contains(r.stderr, "Name one of these commands of countersign case.") {
+		t.Errorf("countersign case: %d\n%s\n%s", r.code, r.stdout, r.stderr)
+	}
+	r = command(t, t.TempDir(), "case", "--json")
+	if doc := object(t, r.stdout); r.code != Wrong || doc["error"].(map[string]any)["type"] != "wrong-use" {
+		t.Errorf("countersign case --json: %d %s", r.code, r.stdout)
+	}
+	r = command(t, t.TempDir(), "case", "show")
+	if r.code != Wrong || strings.Contains(r.stderr, "Usage:") {
+		t.Errorf("countersign case show: %d %s", r.code, r.stderr)
+	}
+}
+
+// TestGuesses: what the parser believes that was meant is told if it begins as what was typed.
+func TestGuesses(t *testing.T) {
+	for said, want := range map[string]string{
+		`unknown flag --yes, did you mean "--key"?`:                     "Unknown flag --yes.",
+		`unknown flag --reson, did you mean "--reason"?`:                `Unknown flag --reson, did you mean "--reason"?`,
+		`unexpected argument cass, did you mean one of "case", "pass"?`: `Unexpected argument cass, did you mean one of "case", "pass"?`,
+		`missing flags: --reason=STRING`:                                "Missing flags: --reason=STRING.",
+	} {
+		if got := misused(said); got != want {
+			t.Errorf("%q, not %q", got, want)
+		}
+	}
+}

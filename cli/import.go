@@ -18,6 +18,7 @@ import (
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
+	"countersign.dev/policy"
 	"countersign.dev/wording"
 	"countersign.dev/workforce"
 )
@@ -28,7 +29,7 @@ const maxImportFile = 16 << 20
 type workerImport struct {
 	File      string `arg:"" help:"CSV file: worker,name,email,vendor,role,team,manager,site,zone,start,last,notice"`
 	Reason    string `help:"Why, for the countersigners and for the ledger. Required unless --dry-run."`
-	Founding  bool   `help:"The founding import: once, signed by all officers of the founding statement; its people count from their start."`
+	Founding  bool   `help:"The founding import: once, signed by all officers of the founding statement; its people count from their start. Put into start the day on which people really began: for 30 days from it on the default policy lets nobody work on cases of the highest severity."`
 	Elsewhere bool   `name:"managers-elsewhere" help:"Take rows whose manager is neither in the file nor at the desk. Nobody knows who is above such a manager: people under two of them count as independent of each other."`
 	Leavers   bool   `help:"List the workers who are at the desk and not in the file, with the command that ends each. Ends nobody."`
 	DryRun    bool   `help:"Show what differs and sign nothing. Also for those who countersign, with their own copy of the file."`
@@ -52,6 +53,7 @@ type difference struct {
 	Unchanged int              `json:"unchanged"`
 	Skipped   []changedRow     `json:"skipped"` // not sent, with the reason
 	Missing   []missingWorker  `json:"missing"` // at the desk, engaged, and not in the file
+	Warning   string           `json:"warning"` // of a founding import; empty: there is nothing to warn of
 
 	rows []workforce.Row // the rows that change something, by worker
 }
@@ -84,6 +86,11 @@ func (c *workerImport) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
+	if c.Founding {
+		if diff.Warning, err = newToAll(ctx, d, rows, s.Now()); err != nil {
+			return err
+		}
+	}
 	if c.DryRun || len(diff.rows) == 0 {
 		return s.Answer(diff, func(p *Page) { diff.describe(p, c.Leavers) })
 	}
@@ -106,6 +113,46 @@ func (c *workerImport) Run(ctx context.Context, s *Session) error {
 		s.Say("The file is too long for a forecast of who could countersign after it: that is told for up to %d rows.", maxForecast)
 	}
 	return c.request(ctx, s, w, change, sealed)
+}
+
+// newToAll warns if nobody of a founding import may work on the gravest cases at first, since all
+// who could are newcomers; empty: somebody may, or nobody ever will.
+func newToAll(ctx context.Context, d deskClient, rows []workforce.Row, now time.Time) (string, error) {
+	p, err := d.Policy(ctx)
+	if err != nil {
+		return "", err
+	}
+	set, err := policy.Compile(p.Files)
+	if err != nil {
+		return "", err
+	}
+	return newToGravest(set, rows, now), nil
+}
+
+func newToGravest(set *policy.Set, rows []workforce.Row, now time.Time) string {
+	people := workforce.NewRegistry()
+	for _, r := range rows {
+		people.Vendors[r.Vendor] = workforce.Vendor{ID: r.Vendor, Ratchet: workforce.DefaultRatchet}
+		people.Admit(r.Record, canonical.At(now), true, 0)
+	}
+	works := func(w *workforce.Worker, at time.Time) bool {
+		return set.MayWorkQueue(policy.WorkerOf(people.StandingOf(w, at)), policy.Queue{Highest: true}).Verdict == policy.Permitted
+	}
+	var from time.Time
+	for _, seat := range people.Seats() {
+		w := &seat.Worker
+		if works(w, now) {
+			return ""
+		}
+		if settled := w.Settled(); works(w, settled) && (from.IsZero() || settled.Before(from)) {
+			from = settled
+		}
+	}
+	if from.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf("Nobody in this file may work on cases of the highest severity before %s: the policy keeps newcomers from these cases, and everybody here is one for %d days from `start` on. "+
+		"If people began earlier than the file says, put the true day into `start`, before anybody signs.", wording.When(canonical.At(from)), int(workforce.Settle/(24*time.Hour)))
 }
 
 // maxForecast is the number of rows that are sent with a draft, so that the desk can
@@ -264,6 +311,9 @@ func (d *difference) describe(p *Page, leavers bool) {
 	}
 	p.Line("%d join, %d leave sooner, %d change, %d are as they were, %d are left out.", len(d.Joiners), len(d.Leavers), len(d.Changes), d.Unchanged, len(d.Skipped))
 	p.Line("The file is %s.", d.File)
+	if d.Warning != "" {
+		p.Line("%s", p.Bad("WARNING: "+d.Warning))
+	}
 	if len(d.Missing) == 0 {
 		return
 	}

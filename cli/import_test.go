@@ -15,6 +15,7 @@ import (
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
+	"countersign.dev/policy"
 	"countersign.dev/workforce"
 )
 
@@ -134,5 +135,30 @@ func TestVendorsKnown(t *testing.T) {
 	}
 	if err := vendorsKnown(parse(t, ann), []v1.Vendor{{ID: "acme"}}); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestFoundingOfNewcomers: an import warns if nobody could work on the gravest cases at first.
+func TestFoundingOfNewcomers(t *testing.T) {
+	set, err := policy.Compile(policy.Default())
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := func(name, role, start string) string {
+		return name + "," + name + ",,," + role + ",t1,,Dublin,Europe/Dublin," + start + ",,"
+	}
+	yesterday, longAgo := noon.Add(-24*time.Hour).Format(time.RFC3339), noon.AddDate(-1, 0, 0).Format(time.RFC3339)
+	for what, c := range map[string]struct {
+		rows []string
+		want string
+	}{
+		"all are new":            {[]string{row("dan", "agent", yesterday), row("eve", "lead", noon.Format(time.RFC3339))}, noon.Add(29 * 24 * time.Hour).UTC().Format("2 January 2006 15:04 UTC")},
+		"one is not":             {[]string{row("dan", "agent", yesterday), row("eve", "lead", longAgo)}, ""},
+		"who is not works never": {[]string{row("dan", "agent", yesterday), row("eve", "auditor", longAgo)}, "before "},
+		"nobody works on queues": {[]string{row("eve", "auditor", yesterday)}, ""},
+	} {
+		if got := newToGravest(set, parse(t, c.rows...), noon); (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
+			t.Errorf("%s: %q", what, got)
+		}
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/incident"
-	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/wording"
 	"countersign.dev/workforce"
@@ -112,21 +111,14 @@ func incidentTrust(dir string) (proof.Trust, error) {
 	if dir == "" {
 		return proof.Trust{}, nil
 	}
-	folder, err := readTrust(dir)
-	if err != nil {
-		return proof.Trust{}, err
-	}
-	policy, err := ledger.ParseTrust(folder.Policy)
-	if err != nil {
-		return proof.Trust{}, err
-	}
-	return folder.trust(policy), nil
+	trust, _, err := rooted{Trust: dir}.read()
+	return trust, err
 }
 
 type incidentVerify struct {
 	Bundle string `arg:"" help:"The bundle's file."`
-	Trust  string `required:"" placeholder:"FOLDER" help:"Your trust folder: root, the hash of entry 0, and policy, the log's and witnesses' keys."`
-	HTML   string `name:"html" placeholder:"FILE" help:"Also write the report as a page with the findings."`
+	rooted
+	HTML string `name:"html" placeholder:"FILE" help:"Also write the report as a page with the findings."`
 }
 
 func (c *incidentVerify) Help() string {
@@ -168,7 +160,7 @@ func (c *incidentVerify) Run(_ context.Context, s *Session) error {
 	}
 	// Editors add a line feed at the end; it is not part of the document.
 	raw = bytes.TrimSuffix(raw, []byte("\n"))
-	trust, err := incidentTrust(c.Trust)
+	trust, _, err := c.read()
 	if err != nil {
 		return err
 	}

@@ -56,6 +56,10 @@ func (c *reportAdd) Run(ctx context.Context, s *Session) error {
 			p.Line("The case was open already. You reported it, so somebody else decides it.")
 			return
 		}
+		if t.KeptOut != "" {
+			p.Line("%s", t.KeptOut)
+			return
+		}
 		p.Line("To work on it: countersign case claim %s", t.Case)
 	})
 }

@@ -202,10 +202,46 @@ func readTrust(dir string) (trustFolder, error) {
 	if err := t.Root.UnmarshalText([]byte(strings.TrimSpace(string(raw)))); err != nil || t.Root.IsZero() {
 		return t, fault.New(fault.Invalid, "bad-trust", "%s does not hold the hash of entry 0: one line, sha256: and 64 digits.", filepath.Join(dir, TrustRoot))
 	}
-	if t.Policy, err = ReadFile(filepath.Join(dir, TrustPolicy), 1<<20); err != nil {
-		return t, err
+	t.Policy, err = ReadFile(filepath.Join(dir, TrustPolicy), 1<<20)
+	if errors.Is(err, fs.ErrNotExist) {
+		return t, fault.New(fault.Invalid, "no-policy", "%s has no file policy, which names the key of the log: `log` and the verifier key on a line, and `quorum none` on another. The desk's folder trust has it. With the hash of entry 0 alone, whole warrants and bundles of incidents can be verified: `countersign warrant verify FILE --root sha256:…`.", dir)
 	}
-	return t, nil
+	return t, err
+}
+
+// rooted is what somebody trusts for a warrant or an incident, each of which carries entry 0: the
+// hash of that is enough.
+type rooted struct {
+	Trust string `placeholder:"FOLDER" help:"Your trust folder: root, the hash of entry 0, and, if you have it, policy, the log's and witnesses' keys."`
+	Root  string `placeholder:"sha256:HASH" help:"In the place of --trust: the hash of entry 0, as you know it from elsewhere. No witness is asked for then."`
+}
+
+// read returns the trust, and the keys of log and witnesses; nil if only the hash is known.
+func (r rooted) read() (proof.Trust, *ledger.Trust, error) {
+	none := proof.Trust{}
+	switch {
+	case r.Root != "" && r.Trust != "":
+		return none, nil, fault.New(fault.Invalid, "two-trusts", "Give --trust or --root, and not both.")
+	case r.Root != "":
+		if err := none.Root.UnmarshalText([]byte(r.Root)); err != nil || none.Root.IsZero() {
+			return proof.Trust{}, nil, fault.New(fault.Invalid, "bad-trust", "%q is not the hash of entry 0: sha256: and 64 digits.", r.Root)
+		}
+		return none, nil, nil
+	case r.Trust == "":
+		return none, nil, fault.New(fault.Invalid, "no-trust", "Whom do you trust? Give --trust FOLDER, or --root sha256:… with the hash of entry 0 that the desk's officers published.")
+	}
+	folder, err := readTrust(r.Trust)
+	if fault.Is(err, "no-policy") {
+		return proof.Trust{Root: folder.Root}, nil, nil
+	}
+	if err != nil {
+		return none, nil, err
+	}
+	keys, err := ledger.ParseTrust(folder.Policy)
+	if err != nil {
+		return none, nil, err
+	}
+	return folder.trust(keys), keys, nil
 }
 
 // Files of a trust folder.

@@ -9,7 +9,6 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
-	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
 	"countersign.dev/wording"
@@ -18,7 +17,7 @@ import (
 
 type warrantCommands struct {
 	Show   warrantShow   `cmd:"" help:"Get a request's warrant from the desk, or read one from a file."`
-	Verify warrantVerify `cmd:"" help:"Check a warrant offline, against a trust folder and nothing else."`
+	Verify warrantVerify `cmd:"" help:"Check a warrant offline, against the hash of entry 0 and nothing else."`
 }
 
 type warrantShow struct {
@@ -80,13 +79,13 @@ func readWarrant(path string) ([]byte, error) {
 }
 
 type warrantVerify struct {
-	File   string `arg:"" help:"The warrant, or the proof of a document (ledger show --out)."`
-	Trust  string `required:"" placeholder:"FOLDER" help:"Your trust folder: root, the hash of entry 0, and policy, the log's and witnesses' keys."`
+	File string `arg:"" help:"The warrant, or the proof of a document (ledger show --out)."`
+	rooted
 	Ledger string `placeholder:"URL|FOLDER" help:"Also follow the governance chain there: judge by the people and keys as they were at the warrant's place, and say what has changed since. At the address of a desk you must be signed in there."`
 }
 
 func (c *warrantVerify) Help() string {
-	return "Needs no desk, network or database, and no key. Of a complete warrant (warrant show --complete) it also checks who authorised its people, keys and policy, down to entry 0. Without --ledger it says what it cannot know: whether a key was revoked or an engagement ended that the warrant does not tell of. " +
+	return "Needs no desk, network or database, and no key: only the hash of entry 0, which a warrant's own first entry must have. Get that hash by another way than the warrant. Of a complete warrant (warrant show --complete) it also checks who authorised its people, keys and policy, down to entry 0. Without --ledger it says what it cannot know: whether a key was revoked or an engagement ended that the warrant does not tell of. " +
 		"Of the proof of a report, decision, deed or opening it checks what ledger show checks. " +
 		"Exit 0: the warrant holds. Exit 1: it does not, and why."
 }
@@ -122,18 +121,17 @@ func (c *warrantVerify) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	folder, err := readTrust(c.Trust)
-	if err != nil {
-		return err
-	}
-	policy, err := ledger.ParseTrust(folder.Policy)
+	trust, keys, err := c.read()
 	if err != nil {
 		return err
 	}
 	if bytes.HasSuffix(raw, []byte(`"v":"`+proof.DocumentProofV1+`"}`)) {
-		return s.answerDocument(raw, policy, folder.trust(policy).Quorum)
+		if keys == nil {
+			return fault.New(fault.Invalid, "no-policy", "%s is the proof of a document, which does not carry entry 0 and so does not name the log's key: give --trust with a folder that has the file policy too, such as trust of the desk's folder.", c.File)
+		}
+		return s.answerDocument(raw, keys, trust.Quorum)
 	}
-	verifier := proof.NewVerifier(folder.trust(policy))
+	verifier := proof.NewVerifier(trust)
 	var r proof.Report
 	if c.Ledger == "" {
 		r, err = verifier.Complete(raw)

@@ -75,7 +75,7 @@ func TestBreachesOfLayers(t *testing.T) {
 			}
 		}
 		is := opened(t, w, incidents.Filter{})
-		if len(is) != 1 || is[0].Layer != spam || is[0].Title != `labelled "spam" around the desk: a critical subject of plaza` {
+		if len(is) != 1 || is[0].Layer != spam || is[0].Title != `Labelled "spam" around the desk: a critical subject of plaza` {
 			t.Fatalf("incidents %+v", is)
 		}
 		r, err := w.Report(t.Context(), desktest.As("kim"), is[0].ID, 0)

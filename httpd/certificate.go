@@ -2,10 +2,14 @@ package httpd
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/http"
 	"os"
 	"strings"
 	"sync"
@@ -128,6 +132,22 @@ func (c *Certificate) Names() []string {
 // Covers reports whether the certificate in use was issued for a name or address.
 func (c *Certificate) Covers(host string) bool {
 	return c.pair.Load().Leaf.VerifyHostname(host) == nil
+}
+
+// Client returns a client for parts of the desk's own process: it trusts what the machine trusts,
+// and the certificate in use, also one that signed itself.
+func (c *Certificate) Client(timeout time.Duration) *http.Client {
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		roots, err := x509.SystemCertPool()
+		if err != nil {
+			roots = x509.NewCertPool() // a machine that trusts nobody
+		}
+		_, _ = c.get(nil)
+		roots.AddCert(c.pair.Load().Leaf)
+		return (&tls.Dialer{Config: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}}).DialContext(ctx, network, address)
+	}
+	return &http.Client{Timeout: timeout, Transport: &http.Transport{DialTLSContext: dial, IdleConnTimeout: time.Minute},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
 // config is the configuration of the listener.

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
@@ -294,5 +295,46 @@ func TestParseProxy(t *testing.T) {
 		if p, err := httpd.ParseProxy(bad); !fault.Is(err, "bad-proxy") {
 			t.Errorf("%q: %v, %v", bad, p, err)
 		}
+	}
+}
+
+// TestClientOfTheOwnCertificate: a part of the desk's process reaches the desk although nobody else
+// trusts the certificate, also after a renewal; another name, and another certificate, it does not take.
+func TestClientOfTheOwnCertificate(t *testing.T) {
+	first, second := issue(t, 1, "localhost"), issue(t, 2, "localhost")
+	o := newOver(t, first)
+	o.Clock().Hold()
+	own, err := httpd.LoadCertificate(o.cert, o.key, o.Clock().Now, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, err := net.SplitHostPort(o.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asks := func(host string) error {
+		res, err := own.Client(time.Minute).Get("https://" + net.JoinHostPort(host, port) + "/healthz")
+		if err == nil {
+			err = res.Body.Close()
+		}
+		return err
+	}
+	if err := asks("localhost"); err != nil {
+		t.Errorf("the own desk: %v", err)
+	}
+	if err := asks("127.0.0.1"); err == nil {
+		t.Error("a name that the certificate does not have is taken")
+	}
+	writeFile(t, o.cert, second.cert)
+	writeFile(t, o.key, second.key)
+	o.Clock().Advance(2 * time.Second)
+	if err := asks("localhost"); err != nil {
+		t.Errorf("the own desk with its new certificate: %v", err)
+	}
+	foreign := httptest.NewTLSServer(http.NotFoundHandler())
+	defer foreign.Close()
+	if res, err := own.Client(time.Minute).Get(foreign.URL); err == nil {
+		_ = res.Body.Close()
+		t.Error("a foreign certificate is taken")
 	}
 }

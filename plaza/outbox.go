@@ -155,9 +155,27 @@ func (o *outbox) note(err error, now time.Time) {
 // SendReports names a receiver of reports that was not known when the server was made; the
 // parameters are those of Reports. It is called once at most, before the server's pages are
 // served.
-func (s *Server) SendReports(url string, token func(context.Context) (string, error), forget func(string)) {
+func (s *Server) SendReports(url string, token func(context.Context) (string, error), forget func(string), c *http.Client) {
 	s.reports.URL, s.reports.Token, s.reports.Forget = url, token, forget
+	if c != nil {
+		s.reports.Client = c
+	}
 	s.startOutbox()
+}
+
+// Held says how many reports wait since sending them fails, since when, and why; 0: none.
+func (s *Server) Held(ctx context.Context) (n int64, since time.Time, why string, err error) {
+	why, since = s.out.trouble()
+	if why == "" {
+		return 0, time.Time{}, "", nil
+	}
+	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		return tx.QueryRow(`select count(*) from outbox where not refused`).Scan(&n)
+	})
+	if err != nil {
+		return 0, time.Time{}, "", fmt.Errorf("count what waits in the outbox: %w", err)
+	}
+	return n, since, why, nil
 }
 
 // startOutbox begins to send what waits. The server ends it with Close.

@@ -31,7 +31,6 @@ type Demo struct {
 func (c *Demo) Help() string {
 	return "A desk with a small social platform, three vendors, 300 workers and 2,000 accounts, a head of state among them. It prints one address. There, 40 simulated people report, claim, decide and countersign at the pace of people, while you choose who you are and take a tour of six steps. " +
 		"With --story, and with --once, it plays the evening of 2017 in the terminal instead. " +
-		" social platform, three vendors, 300 workers and 2,000 accounts, a head of state among them. " +
 		"Its people do everything by the commands of this program, and whoever attacks it from within makes calls of their own; every officer's key lies in the demo's folder, which a real desk never allows.\n" +
 		"With --json it prints one document and says nothing else: the addresses, or with --story and --once the steps. These have a name, by which programs find them, what was expected and what came of it, in one word each, and in ms how many milliseconds the step took. In incident it names the file of the incident's page. With --once and without --dir it leaves that out, since the folder is deleted at the end."
 }
@@ -102,6 +101,12 @@ func (c *Demo) Run(ctx context.Context, s *cli.Session) error {
 	}
 	if r := d.run(ctx, d.dir, args...); r.code != cli.Done {
 		return r.err
+	}
+	if d.living() { // the incident of a visitor says who is declared to hold the credential
+		config := map[string]any{"holders": map[string]any{"platforms": map[string][]string{deskdir.ConnectorPlaza + "/" + nightShift: {"Ruben Castell, plaza's operator at night"}}}}
+		if err := cli.WriteSecret(filepath.Join(d.dir, deskdir.Config), config); err != nil {
+			return err
+		}
 	}
 	// serve gives its answer when it runs; the demo gives its own at the end.
 	ctx, end := context.WithCancel(ctx)

@@ -252,7 +252,7 @@ func demoAccounts(random *rand.Rand, now time.Time) []plaza.NewAccount {
 	accounts := []plaza.NewAccount{
 		{Handle: president, Name: "President Elena Marović", Bio: "Head of state of the Republic of Meridia.", Office: "head of state", Verified: true, Followers: 41_700_000, Created: year(8)},
 		{Handle: treasury, Name: "Treasury of Meridia", Bio: "Budget, bonds, coins.", Office: "ministry of finance", Verified: true, Followers: 2_300_000, Created: year(6)},
-		{Handle: mayor, Name: "Mayor Ilko Brandt", Bio: "Your city hall.", Office: "mayor", Verified: true, Followers: 310_000, Created: year(4)},
+		{Handle: mayor, Name: "Mayor Ilko Brandt", Bio: "Send me your password, and I pay your rent. Only tonight!", Office: "mayor", Verified: true, Followers: 310_000, Created: year(4)},
 		{Handle: "@nightingale", Name: "Nightingale", Bio: "Songs. New record in spring.", Verified: true, Followers: 8_900_000, Created: year(9)},
 		{Handle: "@meridia_fc", Name: "Meridia FC", Bio: "The club.", Verified: true, Followers: 640_000, Created: year(7)},
 		{Handle: spammer, Name: "FREE PHONES", Bio: "click click click", Followers: 14, Created: canonical.At(now.AddDate(0, 0, -3))},
@@ -294,6 +294,8 @@ func demoPost(random *rand.Rand, account string, a plaza.NewAccount, n int, now 
 	switch a.Handle {
 	case president:
 		texts, first = presidential, 0
+	case mayor:
+		texts, first = hacked, 0
 	case spammer:
 		texts = []string{"FREE PHONES for the first 1,000!!! Tell me your password and it is yours."}
 	}
@@ -335,6 +337,13 @@ var everyday = []string{
 	"Saw Saturn's rings tonight, with a telescope from the flea market.", "Soup for forty people. It was enough.", "The bees are back.",
 	"A good rule: reply tomorrow.", "I fixed the gate. The gate disagrees.", "The market has plums again.", "What a match!", "Rain on the tent all night. Would do it again.",
 	"Small victory: the printer.", "My daughter's first goal, and I was looking at my phone.", "Does the sea smell different in winter, or do I?",
+}
+
+// hacked are the posts of an account that is in strangers' hands.
+var hacked = []string{
+	"This is your mayor. Send me your password, and I pay your rent. Only tonight!",
+	"City hall gives away 500 coins. Write me the code that your phone just got.",
+	"All who sent me their password are paid twice. I am not hacked.",
 }
 
 var presidential = []string{

@@ -1,6 +1,7 @@
 package rehearsal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -285,11 +286,12 @@ func (v *visited) waiting(ctx context.Context) (string, error) {
 			}
 		}
 	}
-	r := v.as(ctx, asker, "action", "request", "account.takedown", "plaza:"+mayor, "--reason", "The account is hacked: it offers money for passwords.")
-	if r.member("id") == "" {
-		return "", r.err
+	// She takes the case up, claims it, and decides it: what the visitor is asked about has evidence.
+	request, r := v.act(ctx, asker, "plaza:"+mayor, "2", "account.takedown", "The account is hacked: it offers money for passwords.")
+	if request.ID == "" {
+		return "", cmp.Or(r.err, error(fault.New(fault.Unavailable, "no-request", "Nobody asks for anything just now. Try again in a moment.")))
 	}
-	v.held = r.member("id")
+	v.held = request.ID
 	return v.held, v.as(ctx, employee, "action", "countersign", v.held).err
 }
 

@@ -32,6 +32,7 @@ type casePage struct {
 	Raw      string
 	Document string
 	Mine     bool // the reader holds the case
+	ByFile   bool // the reader's own key is a file
 	Holder   string
 	Lately   []casework.Look
 	Media    bool // the reader may say what becomes of its pictures
@@ -162,6 +163,7 @@ func (s *Server) held(ctx context.Context, by reader, t casework.Taken, lately [
 }
 
 func (s *Server) casePage(ctx context.Context, by reader, p casePage) (view, error) {
+	p.ByFile = by.ByFile
 	p.Now, p.Raw = s.config.Now(), string(canonical.MustMarshal(p.Shown))
 	state, err := s.desk.State(ctx)
 	if err != nil {
@@ -364,6 +366,9 @@ func (s *Server) next(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	b.moment = s.desk.Moment()
+	if b.ByFile, err = s.byFile(r.Context(), b.Browser); err != nil {
+		return err
+	}
 	t, err := s.desk.Next(r.Context(), b.of(), in.Queue, in.Without...)
 	if fault.Is(err, "nothing-waits") {
 		w.WriteHeader(http.StatusNoContent)
@@ -527,9 +532,48 @@ func factsOf(x cases.Shown) [][2]string {
 		if value == "" || value == "false" || f == string(platform.FactOwner) {
 			continue
 		}
+		if n, err := strconv.ParseInt(value, 10, 64); err == nil {
+			value = grouped(n)
+		} else if value == "true" {
+			value = "yes"
+		}
 		all = append(all, [2]string{f, prose.Markup(value)})
 	}
 	return all
+}
+
+// language names the language of a text.
+func language(tag string) string {
+	if tag == cases.Undetermined {
+		return "unknown language"
+	}
+	return shown(tag)
+}
+
+// reportedBy says how many reports there are, and whose.
+func reportedBy(p casePage) string {
+	var anonymous int64
+	for _, n := range p.Shown.Counts {
+		if n.Anonymous {
+			anonymous += n.Count
+		}
+	}
+	all := number(p.Case.Reports)
+	switch {
+	case anonymous == 0:
+		return all + " by " + wording.Many(int(p.Shown.Reporters), "account")
+	case anonymous >= p.Case.Reports:
+		return all + " without an account"
+	}
+	return all + ", " + number(anonymous) + " of them without an account"
+}
+
+// unseenOf says how many reports of a group are not listed.
+func unseenOf(g reasonGroup, n int64) string {
+	if len(g.Reports) == 0 {
+		return wording.Many(int(n), "report") + " without words"
+	}
+	return "and " + number(n) + " more, older or without words"
 }
 
 func number(n int64) string { return strconv.FormatInt(n, 10) }

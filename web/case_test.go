@@ -211,7 +211,7 @@ func TestHandovers(t *testing.T) {
 		{"s", func() {}, cases.Waiting},
 		{"h", func() { tab.Type("#deed-text", "It will be edited.") }, cases.Snoozed},
 		{"w", func() {
-			testenv.Eval[bool](tab, "(document.querySelector('#deed-more input').value = '', true)")
+			testenv.Eval[bool](tab, "((role) => (role.value = 'language', role.dispatchEvent(new Event('change'))))(document.querySelector('#deed-more select'))")
 			tab.Type("#deed-more input", "pt")
 			tab.Type("#deed-text", "What does it say?")
 		}, cases.Asked},

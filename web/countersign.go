@@ -51,6 +51,7 @@ type signPage struct {
 	Since     string
 	Expires   canonical.Time
 	Open      bool
+	ByFile    bool // the reader's own key is a file
 }
 
 // checked are the facts that the page's script compares with the action, by the names that they have
@@ -59,6 +60,9 @@ var checked = map[string]bool{"kind": true, "tier": true, "until": true, "catego
 
 // elsewhere are the facts that the page shows in another place.
 var elsewhere = map[string]bool{"reason": true, "action": true, "case": true, "undo": true, "lost for good": true}
+
+// besides are the facts that the page shows beside what the executor reads now.
+var besides = map[string]bool{"direction": true, "now": true, "then": true}
 
 // lastDaySoon is how near a last day is shown as an alarm.
 const lastDaySoon = 30 * 24 * time.Hour
@@ -85,7 +89,7 @@ func (s *Server) countersign(ctx context.Context, r *http.Request, by reader) (v
 		return view{}, err
 	}
 	p := signPage{Sight: seen, Sentence: sentence(seen.Action, keys), Keys: keys, Facts: wording.Facts(seen.Action), Need: wording.Need(seen.Need, false),
-		Platform: seen.Action.Subject.Platform != actions.DeskPlatform, Expires: seen.Expires(), Open: seen.Open() && seen.May && !seen.HasSigned}
+		Platform: seen.Action.Subject.Platform != actions.DeskPlatform, Expires: seen.Expires(), ByFile: by.ByFile, Open: seen.Open() && seen.May && !seen.HasSigned}
 	p.Typed = typed(seen.Action)
 	if act, undone, ok := strings.Cut(p.Sentence, ". What undoes it:"); ok {
 		p.Sentence, p.Undone = act+".", "What undoes it:"+undone
@@ -202,7 +206,7 @@ func signNowOf(a actions.Action, r linkv1.Reading, open bool) signNow {
 	}
 	for _, f := range wording.Facts(a) {
 		if f[0] == "then" {
-			p.After = f[1]
+			p.After = unmarked(a, f[1])
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.State.Facts)) {
@@ -215,6 +219,14 @@ func signNowOf(a actions.Action, r linkv1.Reading, open bool) signNow {
 	}
 	p.Changed = wording.ChangedSince(a, r.Subject, now, r.Tier)
 	return p
+}
+
+// unmarked leaves out of a state the mark that the act sets, which is the name of its own request.
+func unmarked(a actions.Action, state string) string {
+	if a.Command.Mark == "" {
+		return state
+	}
+	return strings.ReplaceAll(state, fmt.Sprintf(" under the mark %q", a.Command.Mark), ", marked with the name of this request")
 }
 
 // slotBy says whose signature fills a slot.

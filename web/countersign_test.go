@@ -92,7 +92,7 @@ func TestCountersign(t *testing.T) {
 	signer.Type("#typed", "@sing")
 	signer.Click("input[value=countersign]")
 	signer.Click("#answer button")
-	signer.WaitText("#answer-error", "not what this act is about")
+	signer.WaitText("#answer-error", "Type @singer by hand")
 	signer.Type("#typed", "er")
 	signer.Click("#answer button")
 	signer.WaitText("h1", id)
@@ -264,7 +264,7 @@ func TestSigningPages(t *testing.T) {
 		request actions.Request
 		shows   []string
 	}{
-		{"signing-case", "lee", out.Requests[0], []string{"Take down the account @singer", "HarassmentTargeted", "abe", "vendor acme", "another line", "Under rule 2", "500,000"}},
+		{"signing-case", "lee", out.Requests[0], []string{"Take down the account @singer", "HarassmentTargeted", "abe", "vendor acme", "different managers", "Under rule 2", "500,000"}},
 		{"signing-critical", "lee", critical, []string{"Suspend the account @president", "until", "an employee", "anybody who is independent"}},
 		{"signing-policy", "bea", set, []string{"+// One line more.", "What the set changes"}},
 		{"signing-key", "bea", enrol, []string{key.ID().Words(), "for ann"}},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"countersign.dev/actions"
@@ -55,6 +56,7 @@ type tourStep struct {
 	Who    string
 	To     string // where it begins
 	Act    string // what the button does; empty: there is none
+	Again  string // what the way to its person is called once the step is done; empty: there is none
 	Public bool   // with a way to plaza's page
 }
 
@@ -84,17 +86,17 @@ func tour(d Demo) []tourStep {
 	}
 	return []tourStep{
 		be("agent", tourStep{Name: "agent", Title: "Be the agent", To: "/work",
-			Text: "Decide three cases: Enter takes one, a says that nothing is wrong. What you sign is exactly what the page showed you."}),
+			Text: "Decide three cases. Enter takes one; a says that nothing is wrong; a digit and Ctrl Enter say that it breaks that rule. What you sign is what the page showed you."}),
 		lead(0, tourStep{Name: "contractor", Title: "Be the contractor on the last day", To: "/work", Act: "Take " + scene.President + " down",
 			Text: "Try to take the head of state down, as somebody did in 2017. One person was enough then."}),
-		lead(1, tourStep{Name: "countersign", Title: "Be asked to countersign", To: "/countersign",
-			Text: "An agent wants " + scene.Mayor + " down, and an employee has signed. Read the request and sign it: no one takes an account down alone."}),
+		lead(1, tourStep{Name: "countersign", Title: "Be asked to countersign", To: "/countersign", Again: "Another request",
+			Text: "An agent wants " + scene.Mayor + " down, and an employee has signed. Read it, then sign it or decline it: no one takes an account down alone."}),
 		{Name: "insider", Title: "Be the platform's insider", Act: "Take " + scene.President + " down around the desk", Public: true,
-			Text: "You work at plaza and need no desk. Open the account's page, press the button, and watch it come back."},
-		be("investigator", tourStep{Name: "investigator", Title: "Be the investigator",
-			Text: "That was noticed: an incident opened by itself. Read who did it, and when."}),
+			Text: "You work at plaza and need no desk. Press the button, and see how long the account stays down."},
+		be("investigator", tourStep{Name: "investigator", Title: "Be the investigator", Act: "I have read it",
+			Text: "An incident opened by itself. Read when it was, with which credential, and who is declared to hold that."}),
 		be("auditor", tourStep{Name: "auditor", Title: "Be the auditor",
-			Text: "Check a takedown yourself. Your browser computes it all, and believes only the root hash that you were shown at the start."}),
+			Text: "Check a takedown yourself. Your browser believes only the root hash that you were shown at the start."}),
 	}
 }
 
@@ -112,7 +114,15 @@ func (s *Server) demoRoutes() {
 // audit is the page on which a visitor verifies the takedown that a request led to.
 func (s *Server) audit(_ context.Context, r *http.Request, _ reader) (view, error) {
 	request := r.PathValue("request")
-	return view{Title: "Verify a takedown", Script: "audit", Body: audit(request, "requests/"+url.PathEscape(request)+"/warrant")}, nil
+	return view{Title: "Verify a takedown", Script: "audit", Body: audit(request, "requests/"+url.PathEscape(request)+"/warrant", s.spare())}, nil
+}
+
+// spare are the people whom the tour leaves out.
+func (s *Server) spare() []DemoCharacter {
+	steps := tour(s.config.Demo)
+	return slices.DeleteFunc(slices.Clone(s.config.Demo.Characters()), func(c DemoCharacter) bool {
+		return slices.ContainsFunc(steps, func(t tourStep) bool { return t.Be == c.Worker })
+	})
 }
 
 // demoEnrol has a key enrolled that a visitor's browser made.

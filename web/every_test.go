@@ -15,6 +15,7 @@ import (
 	"countersign.dev/desk/casework"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/desk/kernel"
+	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
 	"countersign.dev/policy"
 	"countersign.dev/test/testenv"
@@ -37,7 +38,7 @@ func TestEveryPage(t *testing.T) {
 	d.Passkeys("ann", "kim")
 	var empty, full []state
 	empty = []state{{"work-empty", "/work", "/work"}, {"queues", "/queues", "/queues"}, {"queue-empty", "/queues/{name}", "/queues/spam"}, {"no-such-page", "/", "/nothing"}, {"no-such-case", "/cases/{id}", "/cases/cas_none"},
-		{"no-such-incident", "/incidents/{id}", "/incidents/inc_none"}}
+		{"incidents-refused", "/incidents", "/incidents"}, {"no-such-incident", "/incidents/{id}", "/incidents/inc_none"}}
 	tab := d.SignIn("ann")
 	tab.Allow("404", "403")
 	judge := func(all []state) {
@@ -86,8 +87,17 @@ func TestEveryPage(t *testing.T) {
 		{"invite-dead", "/invite/{secret}", "/invite/csgi_unknown"}, {"invite-elsewhere", "/invite/{secret}", strings.Replace(d.URL, "localhost", "127.0.0.1", 1) + "/invite/" + secrets[0]}}
 	judge(signin)
 
+	tab = d.SignIn("kim") // reads incidents
+	tab.Allow("404", "400")
+	none := []state{{"incidents-empty", "/incidents", "/incidents"}, {"incidents-lost", "/incidents", "/incidents?status=lost"}}
+	judge(none)
+	d.StopExecutor()
+	d.Enter(d.Breach("plaza:acct/1", actions.Critical), map[string]string{proof.SealedSubject: "plaza:acct/1"})
+	some := []state{{"incidents", "/incidents", "/incidents"}, {"incidents-closed", "/incidents", "/incidents?status=closed"}}
+	judge(some)
+
 	// Every page is in a list.
-	listed := slices.Concat(empty, full, signin)
+	listed := slices.Concat(empty, full, signin, none, some)
 	for _, route := range d.Pages.Routes() {
 		if strings.HasPrefix(route, "/static/") || slices.Contains(parts, route) {
 			continue
@@ -167,6 +177,7 @@ unless { resource == Queue::"spam" };
 		"/countersign/{request}/now": {asked.ID},
 		"/requests":                  {""},
 		"/requests/{id}":             {asked.ID},
+		"/incidents":                 {"", "?status=open"},
 		"/incidents/{id}":            {"inc_none"},
 		"/live":                      {"?case=" + hidden.Case.ID},
 	}

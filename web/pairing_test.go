@@ -19,7 +19,10 @@ func TestSignInWithKeyFile(t *testing.T) {
 	tab.Type("#worker", "ann")
 	tab.Click("#signin-file")
 	tab.Wait("#pairing-words")
-	code := strings.TrimPrefix(tab.Text("#pairing-command"), "countersign login --browser ")
+	code, more, _ := strings.Cut(strings.TrimPrefix(tab.Text("#pairing-command"), "countersign login --browser "), " ")
+	if more != "--url "+d.URL {
+		t.Errorf("the command ends with %q", more)
+	}
 	c, err := client.New(d.URL, "", nil)
 	if err != nil {
 		t.Fatal(err)

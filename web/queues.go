@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"countersign.dev/cases"
 	"countersign.dev/desk/casework"
@@ -13,6 +14,7 @@ type queueRow struct {
 	casework.Queue
 	Title                       string
 	Waiting, Claimed, Elsewhere int64
+	Works                       bool   // the reader may take cases from it
 	Due                         string // of the most urgent one that waits, RFC 3339; empty: none waits
 }
 
@@ -41,8 +43,13 @@ func (s *Server) queues(ctx context.Context, _ *http.Request, by reader) (view, 
 		return view{}, err
 	}
 	rows := make([]queueRow, len(all))
+	on, err := s.desk.WorksOn(ctx, by.of())
+	if err != nil {
+		return view{}, err
+	}
 	for i, q := range all {
 		rows[i] = rowOf(q)
+		rows[i].Works = slices.Contains(on, q.Name)
 	}
 	return view{Title: "Queues", Here: "/queues", Script: "queues", Body: queueBoard(rows)}, nil
 }
@@ -70,9 +77,14 @@ func (s *Server) queue(ctx context.Context, r *http.Request, by reader) (view, e
 	if err != nil {
 		return view{}, err
 	}
+	on, err := s.desk.WorksOn(ctx, by.of())
+	if err != nil {
+		return view{}, err
+	}
 	for _, q := range all {
 		if q.Name == name {
 			p.Row = rowOf(q)
+			p.Row.Works = slices.Contains(on, name)
 		}
 	}
 	return view{Title: p.Row.Title, Here: "/queues", Script: "queues", Body: oneQueue(p)}, nil

@@ -74,7 +74,7 @@ type requestPage struct {
 	Withdraw bool
 	Again    bool
 	Text     string // the action, canonical JSON
-	Session  string
+	ByFile   bool   // the reader's own key is a file, and it is what signs this
 }
 
 // event is a line of the timeline of a request.
@@ -97,7 +97,7 @@ func (s *Server) request(ctx context.Context, r *http.Request, by reader) (view,
 		return view{}, err
 	}
 	p := requestPage{Sight: seen, Sentence: sentence(seen.Action, keys), Keys: keys, Facts: wording.Facts(seen.Action), Word: wording.Status(seen.Status), Need: wording.Need(seen.Need, false),
-		Mine: seen.Requester() == by.Worker, Text: string(canonical.MustMarshal(seen.Action))}
+		Mine: seen.Requester() == by.Worker, ByFile: by.ByFile && seen.Action.Tier != actions.Standard, Text: string(canonical.MustMarshal(seen.Action))}
 	p.Withdraw = p.Mine && seen.Open()
 	if seen.Lapsed != nil {
 		p.Word = "held, and can never be carried out: " + seen.Lapsed.Text

@@ -338,9 +338,9 @@ func TestSignInErrors(t *testing.T) {
 	tab := d.Tab("dan")
 	tab.Allow("answer 400", "answer 403", "answer 401", "status of 400", "status of 403", "status of 401")
 	try(tab, "Ann Other", "is not the identifier of a worker")
-	try(tab, "nobody-here", "The key was not touched, or the browser did not find it")
-	try(tab, "ann", "The key was not touched, or the browser did not find it") // with dan's key
-	d.Clock().Advance(7 * time.Hour)                                           // dan's last day is over
+	try(tab, "nobody-here", "The key was not touched, or this browser found none for that name")
+	try(tab, "ann", "The key was not touched, or this browser found none for that name") // with dan's key
+	d.Clock().Advance(7 * time.Hour)                                                     // dan's last day is over
 	try(tab, "dan", "dan may not act")
 	if testenv.Eval[string](tab, "document.cookie") != "" || tab.Count("[data-session]") != 0 {
 		t.Error("somebody is signed in")

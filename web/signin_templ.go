@@ -65,7 +65,7 @@ func signInForm(origin, site, to string) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "\" novalidate><label for=\"worker\">Your name at this desk</label> <input id=\"worker\" name=\"worker\" type=\"text\" required autocomplete=\"username webauthn\" autocapitalize=\"none\" spellcheck=\"false\" maxlength=\"64\"><p id=\"signin-keys\" hidden><label for=\"key\">Which of your keys?</label> <select id=\"key\" name=\"key\"></select></p><button class=\"main\" type=\"submit\">Sign in with your passkey</button> <button id=\"signin-file\" type=\"button\">Sign in with a key file</button><p id=\"signin-error\" role=\"alert\"></p></form><div id=\"pairing\" role=\"status\" hidden><p>Run this where your key file is, within five minutes:</p><p><code id=\"pairing-command\"></code></p><p>Sign there only if it shows the words of this browser's key:</p><p class=\"words\" id=\"pairing-words\"></p></div><p>One touch of your key opens a session of at most ten hours. Its key is made in this browser and cannot leave it; it signs your work on standard subjects. What matters more, your own key signs each time.</p><p class=\"fine\">No passkey yet? An officer of the desk invites you: you get a link with which you make one in this browser.</p></section>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "\" novalidate><label for=\"worker\">Your name at this desk</label> <input id=\"worker\" name=\"worker\" type=\"text\" required autocomplete=\"username webauthn\" autocapitalize=\"none\" spellcheck=\"false\" maxlength=\"64\"><p id=\"signin-keys\" hidden><label for=\"key\">Which of your keys?</label> <select id=\"key\" name=\"key\"></select></p><button class=\"main\" type=\"submit\">Sign in with your passkey</button> <button id=\"signin-file\" type=\"button\">Sign in with a key file</button><p id=\"signin-error\" role=\"alert\"></p></form><div id=\"pairing\" role=\"status\" hidden><p>Run this in your folder where your key file is, or with <code>--dir</code>, within five minutes:</p><p><code id=\"pairing-command\"></code></p><p>Sign there only if it shows the words of this browser's key:</p><p class=\"words\" id=\"pairing-words\"></p><p class=\"fine\">A key has one session at a time: one that you have in a terminal ends, and you are told so.</p></div><p>One touch of your key opens a session of at most ten hours. Its key is made in this browser and cannot leave it; it signs your work on standard subjects. What matters more, your own key signs each time.</p><p class=\"fine\">No passkey yet? An officer of the desk invites you: you get a link with which you make one in this browser.</p></section>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -98,7 +98,7 @@ func noSignIn(origin, why string) templ.Component {
 		var templ_7745c5c3_Var6 string
 		templ_7745c5c3_Var6, templ_7745c5c3_Err = templ.JoinStringErrs(origin)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `signin.templ`, Line: 34, Col: 46}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `signin.templ`, Line: 35, Col: 46}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var6))
 		if templ_7745c5c3_Err != nil {
@@ -111,7 +111,7 @@ func noSignIn(origin, why string) templ.Component {
 		var templ_7745c5c3_Var7 string
 		templ_7745c5c3_Var7, templ_7745c5c3_Err = templ.JoinStringErrs(why)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `signin.templ`, Line: 35, Col: 10}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `signin.templ`, Line: 36, Col: 10}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var7))
 		if templ_7745c5c3_Err != nil {

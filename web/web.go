@@ -23,6 +23,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -161,6 +162,7 @@ func (s *Server) routes() {
 	s.get("/cases/{id}/now", s.page(s.caseNow))
 	s.get("/cases/{id}/shows", s.page(s.caseShows))
 	s.get("/cases/{id}/history", s.page(s.caseHistory))
+	s.get("/incidents", s.page(s.incidents))
 	s.get("/incidents/{id}", s.page(s.incident))
 	s.get("/countersign", s.page(s.waiting))
 	s.get("/countersign/{request}", s.page(s.countersign))
@@ -193,13 +195,26 @@ type view struct {
 type reader struct {
 	desk.Browser
 	Name   string
+	ByFile bool   // the key that the reader signed in with is a file: no page can sign with it
 	moment string // before the page was read: what changes after it is told to the page
 }
 
 // signedIn returns who sends a request from a page.
 func (s *Server) signedIn(r *http.Request) (reader, error) {
 	b, err := httpd.BrowserOf(r.Context())
-	return reader{Browser: b, Name: string(b.Worker)}, err
+	return reader{Browser: b, Name: s.nameOf(b.Worker)}, err
+}
+
+// nameOf is how a page names its reader: the pseudonym, and at a demo the name that the visitor picked.
+func (s *Server) nameOf(w workforce.WorkerID) string {
+	if s.config.Demo != nil {
+		for _, c := range s.config.Demo.Characters() {
+			if c.Worker == w {
+				return c.Name + " (" + string(w) + ")"
+			}
+		}
+	}
+	return string(w)
 }
 
 // page adapts a page that needs somebody who is signed in.
@@ -210,7 +225,11 @@ func (s *Server) page(f func(context.Context, *http.Request, reader) (view, erro
 			s.fail(w, r, nil, err)
 			return
 		}
-		by := reader{Browser: b, Name: string(b.Worker), moment: s.desk.Moment()}
+		by := reader{Browser: b, Name: s.nameOf(b.Worker), moment: s.desk.Moment()}
+		if by.ByFile, err = s.byFile(r.Context(), b); err != nil {
+			s.fail(w, r, &by, err)
+			return
+		}
 		v, err := f(r.Context(), r, by)
 		if err != nil {
 			s.fail(w, r, &by, err)
@@ -220,13 +239,31 @@ func (s *Server) page(f func(context.Context, *http.Request, reader) (view, erro
 	}
 }
 
+// byFile reports whether somebody signed in with a key that is a file. The keys that a demo's visitors
+// have are in their browsers.
+func (s *Server) byFile(ctx context.Context, b desk.Browser) (bool, error) {
+	if s.config.Demo != nil {
+		return false, nil
+	}
+	state, err := s.desk.State(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, k := range state.People.KeysOf(b.Worker) {
+		if k.ID() == b.Session.Key {
+			return k.Algorithm == workforce.FileEd25519, nil
+		}
+	}
+	return false, nil
+}
+
 // open adapts a page that anybody may see.
 func (s *Server) open(f func(http.ResponseWriter, *http.Request) (view, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		v, err := f(w, r)
 		var by *reader
 		if b, bad := httpd.BrowserOf(r.Context()); bad == nil {
-			by = &reader{Browser: b, Name: string(b.Worker)}
+			by = &reader{Browser: b, Name: s.nameOf(b.Worker)}
 		}
 		switch {
 		case err != nil:
@@ -267,7 +304,16 @@ type frame struct {
 	Path    string
 	Moment  string
 	Demo    Demo
-	Prefers string // how the reader likes the pages, canonical JSON
+	Places  []place // of the navigation
+	Prefers string  // how the reader likes the pages, canonical JSON
+}
+
+// named names the reader of a page; nobody: empty.
+func (f frame) named() string {
+	if f.Reader == nil {
+		return ""
+	}
+	return f.Reader.Name
 }
 
 // show writes a page, or only its content if a page's script asks for that.
@@ -281,6 +327,9 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, status int, by *re
 	}
 	var b bytes.Buffer
 	whole := r.Header.Get(FragmentHeader) == ""
+	if whole && by != nil {
+		f.Places = s.places(r.Context(), *by)
+	}
 	c := content(f)
 	if whole {
 		c = document(f)
@@ -309,6 +358,12 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, status int, by *re
 	}
 	w.WriteHeader(status)
 	_, _ = w.Write(out) // a browser that has hung up does not learn that it failed
+}
+
+// places are the entries of the navigation for a reader: those of pages that the reader may read.
+func (s *Server) places(ctx context.Context, by reader) []place {
+	reads, err := s.desk.ReadsIncidents(ctx, by.of())
+	return slices.DeleteFunc(slices.Clone(places), func(p place) bool { return p.Path == "/incidents" && (err != nil || !reads) })
 }
 
 // fail answers with a page that says what went wrong and what to do. Whoever is signed out gets

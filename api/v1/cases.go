@@ -53,6 +53,7 @@ type Taken struct {
 	New        bool          `json:"new,omitzero" doc:"it was not handed in before"`
 	Error      *ReportFailed `json:"error,omitempty" doc:"why it was refused; the same again would be refused again"`
 	Opened     bool          `json:"opened,omitzero" doc:"your own finding opened the case, so that you may decide it; a case that was open already is decided by somebody else, since you reported in it"`
+	KeptOut    string        `json:"kept_out,omitzero" doc:"why you may not work on the case that your own finding opened; left out: you may"`
 }
 
 // ReportFailed says why a report was refused.

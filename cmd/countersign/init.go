@@ -36,7 +36,7 @@ type initCommands struct {
 const fewest = 3
 
 type initOpen struct {
-	Officers    []string `name:"officer" placeholder:"ID[=FILE.public]" help:"An officer, at least three; with the public half of their key if it is known already, as key make writes it."`
+	Officers    []string `name:"officer" placeholder:"ID[=FILE.public]" help:"An officer, once for each: three at least, or two under the rule below; with the public half of their key if it is known already, as key make writes it."`
 	Origin      string   `help:"Origin of the ledger: a name of yours that is never used again, such as desk.example.com/ledger."`
 	Executor    string   `default:"executor" help:"What the executor is called."`
 	ExecutorKey string   `placeholder:"FILE.public" help:"Public half of the key of an executor on another machine. Left out: a key is made here."`
@@ -51,7 +51,7 @@ func (c *initOpen) Help() string {
 	return "Founding takes several people, so that nobody could have founded it alone:\n\n" +
 		"  1. here:          countersign init --dir DIR --origin desk.example.com/ledger --officer ada --officer ben --officer cy\n" +
 		"  2. each officer, on a machine of their own:  countersign key make my.key --worker ada --hardware\n" +
-		"  3. each in turn:  countersign init sign founding.json --officer ada --key my.key     (hand the file on; go round twice)\n" +
+		"  3. each in turn, with the copy of DIR/founding.json that goes round:  countersign init sign founding.json --officer ada --key my.key     (hand it on; go round twice)\n" +
 		"  4. here:          countersign init close founding.json --dir DIR     (the copy that came back)\n\n" +
 		"Give --site and --page if people will sign with passkeys in browsers: they are signed with the founding. Without them they are for trying on one machine. " +
 		siteIsFixed + " Take the registrable domain of the pages (example.com for https://desk.example.com), unless strangers have pages under it. " +
@@ -183,7 +183,7 @@ func (c *initOpen) Run(ctx context.Context, s *cli.Session) (err error) {
 	}
 	return s.Answer(doc, func(p *cli.Page) {
 		p.Line("Opened a founding statement for %s, with %d officers.", doc.Origin, len(doc.Officers))
-		p.Line("Each of them, on a machine of their own:")
+		p.Line("Send a copy of %s to the first of them. Each, on a machine of their own, in the folder with that copy:", doc.Statement)
 		p.Line("  countersign key make my.key --worker %s --hardware", doc.Officers[0])
 		p.Line("  countersign init sign %s --officer %s --key my.key", deskdir.Founding, doc.Officers[0])
 		p.Line("and hands %s on; it goes round twice: first for the keys, then for the signatures. Then here:", deskdir.Founding)
@@ -239,6 +239,13 @@ func noKey() workforce.PublicKey {
 
 var independentSlots = regexp.MustCompile(`@hold\("\s*\+?\s*(\d+) independent`)
 
+// oneSigner has the reasons of the built-in policy say what its holds ask for at a desk with two officers.
+var oneSigner = strings.NewReplacer(
+	"two independent officers must countersign, one of them an employee, all with keys bound to hardware.", "the other officer must countersign, both with keys bound to hardware.",
+	"two independent people must countersign, one of them an employee, all with keys bound to hardware.", "an independent employee must countersign, both with keys bound to hardware.",
+	"two independent people must countersign, one of them an employee.", "an independent employee must countersign.",
+)
+
 // policySet is the first policy set. With two officers a hold for more than one
 // other person could never be discharged by the people who can change it.
 func (c *initOpen) policySet(officers int) (map[string]string, error) {
@@ -259,6 +266,9 @@ func (c *initOpen) policySet(officers int) (map[string]string, error) {
 			files[name] = independentSlots.ReplaceAllStringFunc(files[name], func(hold string) string {
 				return strings.Replace(hold, independentSlots.FindStringSubmatch(hold)[1], "1", 1)
 			})
+			if c.Policy == "" {
+				files[name] = oneSigner.Replace(files[name])
+			}
 		}
 	}
 	return files, policy.Check(files, nil, canonical.Time{}.Time).Err()
@@ -382,7 +392,8 @@ func (c *initSign) Run(s *cli.Session) error {
 		return fault.New(fault.Invalid, "not-an-officer", "The statement does not name %s as an officer.", c.Officer)
 	}
 	o := &st.Founding.Officers[i]
-	if len(o.Key.Public) == 0 {
+	added := len(o.Key.Public) == 0
+	if added {
 		o.Key = k.PublicKey()
 	}
 	if o.Key.ID() != k.Key {
@@ -393,8 +404,16 @@ func (c *initSign) Run(s *cli.Session) error {
 		if err := st.Founding.Check(); err != nil {
 			return err
 		}
+		if added { // it stays in, also if this officer does not sign now
+			if err := cli.WriteFounding(path, st); err != nil {
+				return err
+			}
+		}
 		s.SayAll(st.Describe())
 		if err := s.Confirm("Sign it as "+string(c.Officer)+"?", c.Yes); err != nil {
+			if added {
+				s.Say("Your key %s is in %s now. Hand it on to the others, who can sign; sign it yourself later, with the same command.", k.Key, path)
+			}
 			return err
 		}
 		st.Signatures[c.Officer] = k.Sign(st.Founding.Challenge())

@@ -11,9 +11,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -75,6 +77,8 @@ func TestMain(m *testing.M) {
 //	certify CERT KEY NAME…   write a certificate for names that signs itself, and its key
 //	passkey LINK VAR         make a passkey under the link of an invitation, as a browser does; sets VAR to its six words
 //	renewed CERT             wait until the desk shows the certificate of a file
+//	flag SUBJECT             report a post or an account of plaza as somebody without an account
+//	status PATTERN [gone]    wait until the first officer's status matches a pattern, or does so no more
 //	page HANDLE TEXT         demand that the account's public page says TEXT
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -86,7 +90,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exit": cmdExit, "serve": cmdServe, "finish": cmdFinish, "crash": cmdCrash, "locked": cmdLocked, "visit": cmdVisit, "officers": cmdOfficers, "together": cmdTogether,
-			"field": cmdField, "seed": cmdSeed, "page": cmdPage, "metrics": cmdMetrics, "kill-executor": cmdKillExecutor, "stafftoken": cmdStaffToken, "followed": cmdFollowed, "entered": cmdEntered, "around": cmdAround, "rename": cmdRename, "withhold": cmdWithhold, "forge": cmdForge, "typed": cmdTyped, "agent": cmdAgent, "held": cmdHeld, "gathered": cmdGathered, "became": cmdBecame, "certify": cmdCertify, "renewed": cmdRenewed, "passkey": cmdPasskey,
+			"field": cmdField, "seed": cmdSeed, "page": cmdPage, "metrics": cmdMetrics, "kill-executor": cmdKillExecutor, "stafftoken": cmdStaffToken, "followed": cmdFollowed, "entered": cmdEntered, "around": cmdAround, "rename": cmdRename, "withhold": cmdWithhold, "forge": cmdForge, "typed": cmdTyped, "agent": cmdAgent, "held": cmdHeld, "gathered": cmdGathered, "became": cmdBecame, "certify": cmdCertify, "renewed": cmdRenewed, "passkey": cmdPasskey, "flag": cmdFlag, "status": cmdStatus,
 		},
 		RequireUniqueNames: true,
 	})
@@ -130,6 +134,9 @@ func environment(ts *testscript.TestScript) []string {
 	var env []string
 	for _, k := range []string{"PATH", "HOME", "TMPDIR", "NO_COLOR"} {
 		env = append(env, k+"="+ts.Getenv(k))
+	}
+	if file := ts.Getenv("SSL_CERT_FILE"); file != "" {
+		env = append(env, "SSL_CERT_FILE="+file)
 	}
 	return env
 }
@@ -399,6 +406,40 @@ func post(ts *testscript.TestScript, token, what string, body any) string {
 	var made struct{ ID string }
 	ts.Check(json.Unmarshal(raw, &made))
 	return made.ID
+}
+
+func cmdFlag(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: flag SUBJECT")
+	}
+	form := url.Values{"subject": {strings.TrimPrefix(args[0], "plaza:")}, "reason": {"spam"}, "text": {"Look at it."}, "key": {strings.Repeat("a", 32)}}
+	r, err := http.NewRequest(http.MethodPost, ts.Getenv("PLAZA")+"/report", strings.NewReader(form.Encode()))
+	ts.Check(err)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Origin", ts.Getenv("PLAZA"))
+	res, err := (&http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}).Do(r)
+	ts.Check(err)
+	defer res.Body.Close()
+	if body, _ := io.ReadAll(res.Body); res.StatusCode != http.StatusSeeOther {
+		ts.Fatalf("report %s: %s\n%s", args[0], res.Status, body)
+	}
+}
+
+func cmdStatus(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: status PATTERN [gone]")
+	}
+	pattern, gone := regexp.MustCompile(args[0]), len(args) > 1
+	waitFor(ts, "status and "+strings.Join(args, " "), func() bool {
+		cmd := exec.Command(programPath(ts), "--dir", ts.Getenv("OFFICER1"), "status", "--json")
+		cmd.Dir, cmd.Env = ts.MkAbs("."), environment(ts)
+		out, _ := cmd.Output() // its exit code says that something needs a person
+		if !bytes.Contains(out, []byte(`"items"`)) {
+			ts.Fatalf("status: %s", out)
+		}
+		_, items, _ := bytes.Cut(out, []byte(`"items"`))
+		return pattern.Match(items) != gone
+	})
 }
 
 func cmdPage(ts *testscript.TestScript, neg bool, args []string) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -21,13 +22,16 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/cli"
 	"countersign.dev/client"
+	"countersign.dev/desk/alarms"
 	"countersign.dev/desk/kernel"
 	"countersign.dev/deskdir"
 	"countersign.dev/fault"
 	"countersign.dev/httpd"
+	"countersign.dev/ledger/proof"
 	"countersign.dev/link"
 	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/plaza"
+	"countersign.dev/prose"
 	"countersign.dev/web"
 )
 
@@ -213,7 +217,8 @@ func (c *serveCommand) openFront(ctx context.Context, s *cli.Session, config Con
 	if v.plazaURL != "" {
 		links = append(links, httpd.Link{URL: v.plazaURL, Name: "Plaza", Text: "The built-in platform: its public pages."})
 		if config.Plaza.ReportsTo == "" {
-			sendReports(v.plaza, v.deskURL, config, s)
+			sendReports(v.plaza, v.deskURL, config, s, https)
+			v.desk.Also(func(ctx context.Context, _ *proof.State) ([]alarms.Matter, error) { return heldReports(ctx, v.plaza) })
 		}
 	}
 	front := httpd.New(httpd.Config{Desk: v.desk, API: rest, Web: pages, Publish: config.PublishLedger, Hosts: config.Hosts, Certificate: https, Proxies: proxies, Links: links, Now: s.Now, Logger: c.logger(s)})
@@ -381,7 +386,7 @@ func (c *serveCommand) openPlaza(ctx context.Context, s *cli.Session, dir, comma
 	v.plaza, v.plazaURL = plaza.New(plaza.Config{DB: db, Log: log}), "http://"+l.Addr().String()
 	opened = append(opened, func() error { v.plaza.Close(); return nil })
 	if config.Plaza.ReportsTo != "" {
-		sendReports(v.plaza, config.Plaza.ReportsTo, config, s)
+		sendReports(v.plaza, config.Plaza.ReportsTo, config, s, nil)
 	}
 	if err := keepToken(ctx, v.plaza, setupHolder, plaza.SetupScope, filepath.Join(dir, deskdir.SetupToken)); err != nil {
 		return nil, nil, errors.Join(err, l.Close())
@@ -403,10 +408,29 @@ func (c *serveCommand) openPlaza(ctx context.Context, s *cli.Session, dir, comma
 	}, nil
 }
 
-// sendReports has plaza hand its reports in at a desk, by the program whose key file is named.
-func sendReports(p *plaza.Server, desk string, config Config, s *cli.Session) {
+// sendReports has plaza hand its reports in at a desk, by the program whose key file is named. own is
+// the desk's certificate if the desk is of this process; the machine need not trust that one.
+func sendReports(p *plaza.Server, desk string, config Config, s *cli.Session, own *httpd.Certificate) {
 	t := &fileTokens{path: cmp.Or(config.Plaza.ReportsKey, filepath.Join(s.Folder(), deskdir.ReportsKey)), desk: desk, now: s.Now}
-	p.SendReports(strings.TrimSuffix(desk, "/")+v1.Base, t.token, t.forget)
+	if own != nil {
+		t.http = own.Client(30 * time.Second)
+	}
+	p.SendReports(strings.TrimSuffix(desk, "/")+v1.Base, t.token, t.forget, t.http)
+}
+
+// heldReports tells of reports that plaza cannot hand in.
+func heldReports(ctx context.Context, p *plaza.Server) ([]alarms.Matter, error) {
+	n, since, why, err := p.Held(ctx)
+	if err != nil || n == 0 {
+		return nil, err
+	}
+	text := fmt.Sprintf("%d reports wait on plaza", n)
+	if n == 1 {
+		text = "1 report waits on plaza"
+	}
+	return []alarms.Matter{{Section: "reports", Severity: alarms.Warn, Platform: deskdir.ConnectorPlaza, Since: canonical.At(since),
+		Text: prose.Show(text + " and cannot be handed in: " + strings.TrimSuffix(why, ".") + "."),
+		Do:   "They are sent when the reason is gone; none is lost. If no program stands for plaza, admit one: `countersign program list`, and step 11 of the first day in doc/operating.md."}}, nil
 }
 
 // fileTokens gets tokens for the program whose key a file holds. The file is read when a token
@@ -415,6 +439,7 @@ func sendReports(p *plaza.Server, desk string, config Config, s *cli.Session) {
 type fileTokens struct {
 	path, desk string
 	now        func() time.Time
+	http       *http.Client // nil: one that trusts what the machine trusts
 
 	mu     sync.Mutex
 	source *client.ProgramTokens // nil: the file is to be read
@@ -428,7 +453,7 @@ func (t *fileTokens) token(ctx context.Context) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		c, err := client.New(t.desk, "", nil)
+		c, err := client.New(t.desk, "", t.http)
 		if err != nil {
 			return "", err
 		}

@@ -140,12 +140,27 @@ func TestTour(t *testing.T) {
 	before.Wait("=> document.documentElement.dataset.worker === 'nl-007' && document.documentElement.dataset.ready")
 	v.be("bl-041")
 	before.Wait("=> location.pathname === '/signin'") // the agent's session is over
+	if text := v.Text("header .person"); !strings.Contains(text, "Dana Whitlow") {
+		t.Errorf("the page calls its reader %q", text)
+	}
 	v.click("#tour .step[data-step=contractor] [data-act]")
+	v.Wait(".outcome")
+	v.reads(".outcome")
+	if text := v.Text(".outcome"); !strings.Contains(text, "@president stays up") || !strings.Contains(text, "last day") || !strings.Contains(text, "two others must sign") {
+		t.Errorf("the refusal is not in the page: %s", text)
+	}
 	v.done("contractor")
 
 	v.step("countersign")
 	v.be("te-003")
 	v.Wait("=> document.documentElement.dataset.ready === 'countersign'")
+	if v.Count("#signing .evidence blockquote") == 0 || strings.Contains(v.Text("#signing"), "names no case") {
+		t.Errorf("the request has no evidence: %s", v.Text("#signing .evidence"))
+	}
+	v.phone()
+	if text := v.Text("#tour"); strings.Contains(text, "Be Tomás") || !strings.Contains(text, "You are Tomás Vidal") {
+		t.Errorf("the bar says %q", text)
+	}
 	v.reads("#signing")
 	v.click("input[name=verdict][value=countersign]")
 	v.click("#typed")
@@ -154,9 +169,12 @@ func TestTour(t *testing.T) {
 	}
 	v.key("Enter")
 	v.done("countersign")
+	declined(v)
 
 	v.step("insider")
 	v.click("#tour .step[data-step=insider] [data-act]")
+	v.Wait(".outcome")
+	v.reads(".outcome")
 	v.done("insider")
 
 	v.step("investigator")
@@ -164,17 +182,48 @@ func TestTour(t *testing.T) {
 	v.Wait("#incident")
 	// The step asks who did it, and when; the rest of the report is for those who go on.
 	v.reads("#incident h1", "#incident h2", "#incident .summary", "#incident .figures", "#incident .facts", "#incident blockquote")
+	if text := v.Text("#incident"); !strings.Contains(text, "Ruben Castell") || strings.Contains(text, "nobody is declared") {
+		t.Errorf("the incident does not say who is declared to hold the credential: %s", text)
+	}
+	if testenv.Eval[string](v.Tab, "document.querySelector('#tour').dataset.done") == "yes" {
+		t.Error("the step is done before anybody read the page")
+	}
+	v.click("#tour .step[data-step=investigator] [data-act]")
 	v.done("investigator")
 
 	v.step("auditor")
 	v.be("em-020")
 	v.WaitText("#result", "It holds")
-	v.reads("main")
+	v.reads("main [data-request]") // what comes after it is for those who go on
 	v.done("auditor")
+	if text := v.Text(".next"); !strings.Contains(text, "A desk of your own") || !strings.Contains(text, "Be Jonas Okafor") {
+		t.Errorf("the end says %q", text)
+	}
 
 	if v.total > 5*time.Minute {
 		t.Errorf("the tour takes %v", v.total)
 	}
+}
+
+// phone looks at the bar on a phone: it leaves the page two thirds of the screen, and folds to a pill.
+func (v *visitor) phone() {
+	v.t.Helper()
+	v.Size(390)
+	v.Wait("=> document.querySelector('#tour').offsetHeight < innerHeight / 3")
+	v.Size(1440)
+}
+
+// declined takes a second request of the same step, and says no: that ends it as well.
+func declined(v *visitor) {
+	v.t.Helper()
+	before := v.URL()
+	v.Click("#tour .step[data-step=countersign] [data-be]")
+	v.Wait("=> location.href !== " + string(must(json.Marshal(before))) + " && document.documentElement.dataset.ready === 'countersign'")
+	v.Click("input[name=verdict][value=decline]")
+	v.Type("#typed", "@mayor")
+	v.Type("#reason", "He is not hacked.")
+	v.Click("#answer button")
+	v.WaitText("#tour output", "You declined")
 }
 
 func must[T any](v T, err error) T {

@@ -3,12 +3,14 @@
 package alarms
 
 import (
+	"context"
 	"sync/atomic"
 	"time"
 
 	"countersign.dev/alarm"
 	"countersign.dev/desk/kernel"
 	"countersign.dev/jobs"
+	"countersign.dev/ledger/proof"
 )
 
 // Config holds the settings of the room.
@@ -36,6 +38,12 @@ type Room struct {
 	answered     atomic.Bool // the executor has answered since the desk was opened
 	progress     progress
 	sweep        sweep
+	more         []func(context.Context, *proof.State) ([]Matter, error)
+}
+
+// Also has matters of another room gathered with the others. It is called before the desk is used.
+func (d *Room) Also(gather func(context.Context, *proof.State) ([]Matter, error)) {
+	d.more = append(d.more, gather)
 }
 
 // New opens the room and registers its jobs.

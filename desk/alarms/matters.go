@@ -42,7 +42,7 @@ type Matter struct {
 func (m Matter) Needs() bool { return m.Severity == Page || m.Severity == Warn }
 
 // Sections of matters, in the order in which they are shown.
-var Sections = []string{"executor", "watch", "ledger", "requests", "reviews", "incidents", "emergencies", "freezes", "lifts", "officers", "recoveries", "alarms", "reports", "people"}
+var Sections = []string{"executor", "watch", "ledger", "requests", "reviews", "incidents", "emergencies", "freezes", "lifts", "officers", "recoveries", "alarms", "reports", "queues", "people"}
 
 // How long something waits before somebody is told.
 const (
@@ -106,6 +106,13 @@ func (d *Room) matters(ctx context.Context, s *proof.State) (all []Matter, err e
 	all = append(all, d.officerMatters(s)...)
 	all = append(all, d.programMatters(s)...)
 	all = append(all, d.leaving(s)...)
+	for _, gather := range d.more {
+		other, err := gather(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, other...)
+	}
 	slices.SortStableFunc(all, func(a, b Matter) int { return slices.Index(Sections, a.Section) - slices.Index(Sections, b.Section) })
 	return all, nil
 }
@@ -357,7 +364,7 @@ func (d *Room) officerMatters(s *proof.State) (all []Matter) {
 		add(Warn, doRecover, "Too few officers are left for what the policy asks: only all of them together can thaw, admit or enrol.")
 	}
 	if some := s.Indispensable(now); len(some) > 0 {
-		add(Page, DoIndispensable, "%s", IndispensableText(some))
+		add(IndispensableSeverity(s, some), DoIndispensable, "%s", IndispensableText(some))
 	}
 	for _, w := range s.People.Sorted() {
 		if st := s.People.Standing(w.Worker, now); !st.Engaged || !st.Has(workforce.Officer) {
@@ -376,6 +383,18 @@ const (
 	doRecover       = "Thaw officers, enrol their keys or admit others: `countersign thaw worker ID --reason WHY`, `countersign key enroll FILE --reason WHY`, `countersign worker import FILE --reason WHY`. Everybody who is left of the officers signs."
 	doStuck         = "Undo, the end of measures and restorations go on. If an engagement or a freeze does not end by itself, found a new desk."
 )
+
+// IndispensableSeverity says how urgent it is that the desk could not go on without some people. Who
+// founded it with two officers knew that of both, and has had no third one since: nothing has got worse.
+func IndispensableSeverity(s *proof.State, some []workforce.WorkerID) store.Severity {
+	third := slices.ContainsFunc(s.People.Seats(), func(seat workforce.Seat) bool {
+		return seat.Worker.Has(workforce.Officer) && !slices.Contains(s.Officers, seat.Worker.Worker)
+	})
+	if len(s.Officers) == 2 && slices.Equal(some, s.Officers) && !third {
+		return Info
+	}
+	return Page
+}
 
 // IndispensableText says that the desk could not go on without each of some people.
 func IndispensableText(some []workforce.WorkerID) string {

@@ -65,6 +65,7 @@ func New(k *kernel.Kernel, a *acts.Room, x *sets.Room, al *alarms.Room, c Config
 		d.every = time.Second
 	}
 	d.evidence = d.newEvidence()
+	al.Also(d.unworked)
 	jobs.Handle(k.Jobs, func(ctx context.Context, j acts.SettleCase) error { return d.settle(ctx, j.Case) })
 	jobs.Handle(k.Slow, func(ctx context.Context, j preserveJob) error {
 		return d.askPreserve(ctx, platform.Subject{Platform: j.Platform, ID: j.Subject})

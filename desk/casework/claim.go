@@ -165,7 +165,7 @@ func (d *Room) Claim(ctx context.Context, by kernel.Caller, id string) (Taken, e
 				return err
 			}
 			if !d.worksOn(s, st, c) {
-				return store.NoCase(id)
+				return d.noCaseFor(s, st, c)
 			}
 			if err := d.byName(t, st, by.Worker, c); err != nil {
 				return err

@@ -247,7 +247,7 @@ func (d *Room) DueClocks(ctx context.Context, by kernel.Caller, queue string, un
 	names := d.readable(s, st, queues)
 	if queue != "" {
 		if !contains(names, queue) {
-			return nil, noQueue(queue)
+			return nil, d.noQueueFor(s, st, queues, queue)
 		}
 		names = []string{queue}
 	}

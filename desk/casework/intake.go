@@ -34,6 +34,7 @@ type Received struct {
 	Document   *ledger.Document // of the report, with its number; nil of one that was refused
 	Promise    string           // that the document will be in a roll; see ledger.Promise
 	Err        error            // why it was refused; nil: it was taken
+	KeptOut    string           // of an own finding that opened a case: why its finder may not work on that; empty: they may
 }
 
 // TakeReports takes the reports of a program. All that are well formed are taken in one
@@ -61,7 +62,7 @@ func (d *Room) Find(ctx context.Context, by kernel.Caller, report cases.Report) 
 	if err != nil {
 		return Received{}, err
 	}
-	_, rules, _, err := d.atWork(ctx, s, by)
+	st, rules, _, err := d.atWork(ctx, s, by)
 	if err != nil {
 		return Received{}, d.desk.Noted(ctx, by, "own finding", err)
 	}
@@ -75,6 +76,9 @@ func (d *Room) Find(ctx context.Context, by kernel.Caller, report cases.Report) 
 	all, err := d.intake(ctx, Origin{Worker: by.Worker, Source: cases.SourceWorker}, []cases.Report{report})
 	if err != nil {
 		return Received{}, err
+	}
+	if c := all[0].Case; c.By == by.Worker {
+		all[0].KeptOut = d.keptOut(s, st, c)
 	}
 	all[0].Case = d.namedFor(by, all[0].Case)
 	return all[0], all[0].Err

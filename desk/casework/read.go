@@ -149,7 +149,7 @@ func (d *Room) MayReadQueue(ctx context.Context, by kernel.Caller, name string) 
 		return err
 	}
 	if !contains(d.readable(s, st, queues), name) {
-		return noQueue(name)
+		return d.noQueueFor(s, st, queues, name)
 	}
 	return nil
 }
@@ -219,7 +219,7 @@ func (d *Room) Cases(ctx context.Context, by kernel.Caller, f Filter) ([]cases.C
 		q.Queues = d.readable(s, st, queues)
 		if f.Queue != "" {
 			if !contains(q.Queues, f.Queue) {
-				return nil, "", noQueue(f.Queue)
+				return nil, "", d.noQueueFor(s, st, queues, f.Queue)
 			}
 			q.Queues = []string{f.Queue}
 		}
@@ -282,6 +282,24 @@ func (d *Room) listed(ctx context.Context, f Filter, q store.CaseFilter) (all []
 		return withMedia(stx, each...)
 	})
 	return all, err
+}
+
+// WorksOn returns the names of the queues from which the caller may take cases; none for those who
+// judge no cases.
+func (d *Room) WorksOn(ctx context.Context, by kernel.Caller) ([]string, error) {
+	s, st, err := d.desk.Standing(ctx, by)
+	if err != nil {
+		return nil, err
+	}
+	_, queues, err := d.rules(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	names, err := d.queuesOf(s, st, queues, "")
+	if fault.Is(err, "no-queue") {
+		return nil, nil
+	}
+	return names, err
 }
 
 // readable returns the queues whose cases the caller may read.

@@ -2,16 +2,20 @@ package casework
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"countersign.dev/canonical"
 	"countersign.dev/cases"
+	"countersign.dev/desk/alarms"
 	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/policy"
 	"countersign.dev/store"
+	"countersign.dev/wording"
 	"countersign.dev/workforce"
 )
 
@@ -51,7 +55,7 @@ func (d *Room) queuesOf(s *proof.State, st workforce.Standing, queues *cases.Que
 	}
 	if len(names) == 0 {
 		if named != "" {
-			return nil, noQueue(named)
+			return nil, d.noQueueFor(s, st, queues, named)
 		}
 		return nil, fault.New(fault.Forbidden, "no-queue", "The policy lets you work on no queue. It is read for %s: `countersign policy show`.", roles(st))
 	}
@@ -61,6 +65,101 @@ func (d *Room) queuesOf(s *proof.State, st workforce.Standing, queues *cases.Que
 // noQueue is the refusal of a queue that is not there, or that the caller may not know of.
 func noQueue(name string) error {
 	return fault.New(fault.NotFound, "no-such-queue", "There is no queue %q for you.", name)
+}
+
+// noQueueFor is noQueue for a caller who may not work in a queue: to somebody whom only the first
+// days at the desk keep out of it, it says so.
+func (d *Room) noQueueFor(s *proof.State, st workforce.Standing, queues *cases.QueueSet, name string) error {
+	for i := range queues.Queues {
+		if q := &queues.Queues[i]; q.Name == name {
+			if from := d.worksLater(s, st, ruledQueue(q)); !from.IsZero() {
+				return newcomer(st, "in the queue "+name, from)
+			}
+		}
+	}
+	return noQueue(name)
+}
+
+// noCaseFor is the refusal of a case that the caller may not know of. Somebody whom only the first
+// days at the desk keep out is told so: everybody else with the same role, at the same company, may
+// know of that case.
+func (d *Room) noCaseFor(s *proof.State, st workforce.Standing, c cases.Case) error {
+	if from := d.worksLater(s, st, queueOf(c)); !from.IsZero() {
+		return newcomer(st, "on the case "+c.ID, from)
+	}
+	return store.NoCase(c.ID)
+}
+
+// keptOut says why somebody may not work on a case that they opened; empty: they may.
+func (d *Room) keptOut(s *proof.State, st workforce.Standing, c cases.Case) string {
+	switch {
+	case d.worksOn(s, st, c):
+		return ""
+	case !d.worksLater(s, st, queueOf(c)).IsZero():
+		return fault.TextOf(d.noCaseFor(s, st, c))
+	}
+	return fmt.Sprintf("The policy does not let you work on the case %s: somebody else judges it.", c.ID)
+}
+
+// unworked tells of queues in which nobody may work: cases wait there for ever, or until somebody's
+// first days at the desk are over.
+func (d *Room) unworked(ctx context.Context, s *proof.State) (all []alarms.Matter, err error) {
+	if !s.Casework() {
+		return nil, nil
+	}
+	queues, err := d.sets.Queues(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	now := d.desk.Now()
+	for i := range queues.Queues {
+		q := &queues.Queues[i]
+		var later canonical.Time
+		var first workforce.WorkerID
+		works := false
+		for _, seat := range s.People.Seats() {
+			w := &seat.Worker
+			st := s.People.StandingOf(w, now)
+			if works = st.Engaged && d.mayWorkQueue(s, st, q); works {
+				break
+			}
+			if from := d.worksLater(s, st, ruledQueue(q)); st.Engaged && !from.IsZero() && (later.IsZero() || from.Before(later.Time) || from == later && w.Worker < first) {
+				later, first = from, w.Worker
+			}
+		}
+		switch {
+		case works:
+		case later.IsZero():
+			all = append(all, alarms.Matter{Section: "queues", Severity: alarms.Warn, Text: fmt.Sprintf("Nobody at this desk may work in the queue %s: its cases wait.", q.Name),
+				Do: "Read for whom the policy has it, and engage such people: `countersign policy show`, `countersign worker import FILE --reason WHY`."})
+		default:
+			do := fmt.Sprintf("%s is the first who may.", first)
+			if w, _ := s.People.Worker(first); w.Founding {
+				do += " If people began before the day that the founding import has as their `start`, import them again with the true day: `countersign worker import FILE --reason WHY`."
+			}
+			all = append(all, alarms.Matter{Section: "queues", Severity: alarms.Warn, Do: do, Text: fmt.Sprintf("Nobody may work in the queue %s before %s: the policy keeps it from newcomers, and all who could work there are new at this desk. Its cases wait until then.", q.Name, wording.When(later))})
+		}
+	}
+	return all, nil
+}
+
+// worksLater returns from when on the policy lets somebody work in a queue, if nothing but the first
+// days at the desk is against it now; else zero.
+func (d *Room) worksLater(s *proof.State, st workforce.Standing, q policy.Queue) canonical.Time {
+	seat := s.People.Seat(st.Worker)
+	if !st.Newcomer || seat == nil || s.Policy.MayWorkQueue(policy.WorkerOf(st), q).Verdict == policy.Permitted {
+		return canonical.Time{}
+	}
+	settled := s.People.StandingOf(&seat.Worker, seat.Worker.Settled())
+	if s.Policy.MayWorkQueue(policy.WorkerOf(settled), q).Verdict != policy.Permitted {
+		return canonical.Time{}
+	}
+	return canonical.At(seat.Worker.Settled())
+}
+
+// newcomer refuses work that the policy keeps from people in their first days at the desk.
+func newcomer(st workforce.Standing, what string, from canonical.Time) error {
+	return fault.New(fault.Forbidden, "newcomer", "You are new at this desk, and the policy does not let newcomers work %s. From %s on you may: then your first %d days are over.", what, wording.When(from), int(workforce.Settle/(24*time.Hour)))
 }
 
 func roles(st workforce.Standing) string {
@@ -75,7 +174,12 @@ func roles(st workforce.Standing) string {
 }
 
 func (d *Room) mayWorkQueue(s *proof.State, st workforce.Standing, q *cases.Queue) bool {
-	return s.Policy.MayWorkQueue(policy.WorkerOf(st), policy.Queue{Name: q.Name, Highest: q.Grave(), Language: queueLanguage(q)}).Verdict == policy.Permitted
+	return s.Policy.MayWorkQueue(policy.WorkerOf(st), ruledQueue(q)).Verdict == policy.Permitted
+}
+
+// ruledQueue says of a queue what the policy may speak of.
+func ruledQueue(q *cases.Queue) policy.Queue {
+	return policy.Queue{Name: q.Name, Highest: q.Grave(), Language: queueLanguage(q)}
 }
 
 // queueOf says of a case what the policy may speak of: its queue, and its own severity and language.
@@ -224,7 +328,7 @@ func (d *Room) load(ctx context.Context, by kernel.Caller, id string) (s *proof.
 		return s, st, cases.Case{}, err
 	}
 	if !d.readsFor(s, st, by.Worker, c, task) {
-		return s, st, cases.Case{}, store.NoCase(id)
+		return s, st, cases.Case{}, d.noCaseFor(s, st, c)
 	}
 	return s, st, c, nil
 }

@@ -523,6 +523,15 @@ func (d *Room) Incidents(ctx context.Context, by kernel.Caller, f Filter) (out [
 	return out, next, nil
 }
 
+// ReadsIncidents reports whether the caller may read incidents.
+func (d *Room) ReadsIncidents(ctx context.Context, by kernel.Caller) (bool, error) {
+	err := d.desk.MayReadEvidence(ctx, by, "Incidents")
+	if fault.Is(err, "not-yours-to-read") {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // Incident returns an incident with its tasks.
 func (d *Room) Incident(ctx context.Context, by kernel.Caller, id string) (incident.Incident, error) {
 	if err := d.desk.MayReadEvidence(ctx, by, "Incidents"); err != nil {

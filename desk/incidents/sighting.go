@@ -155,6 +155,9 @@ func (w watched) found() string {
 	return platform.DescribeIn(w.Sight.Layer, platform.Expect{Status: w.Sight.Found.Status})
 }
 
+// capital begins a line with a capital letter.
+func capital(line string) string { return strings.ToUpper(line[:1]) + line[1:] }
+
 // about returns an alarm about the subject of a record, with the given text.
 func (w watched) about(k alarm.Type, s store.Severity, text string) alarms.Alarm {
 	return alarms.Alarm{Kind: string(k), Severity: s, Text: text, Request: w.Request, Platform: w.Sight.Platform, Subject: w.subject.ID, Tier: w.Sight.Tier}
@@ -177,7 +180,7 @@ func (d *Room) breach(t *kernel.Tx, w watched) error {
 	}
 	if id == "" {
 		i := incident.Incident{ID: w.incident, Version: 1, Status: incident.Open, Cause: incident.Breach, Breach: w.Request, Subject: w.subject, Layer: w.Sight.Layer,
-			Tier: w.Sight.Tier, Opened: t.Now(), Title: fmt.Sprintf("%s around the desk: a %s subject of %s", w.found(), w.Sight.Tier, w.Sight.Platform)}
+			Tier: w.Sight.Tier, Opened: t.Now(), Title: capital(fmt.Sprintf("%s around the desk: a %s subject of %s", w.found(), w.Sight.Tier, w.Sight.Platform))}
 		d.openIncident(t, i, actions.SignedDeed{}, kernel.Field("title", i.Title))
 		t.InsertBreach(store.Breach{ID: w.Request, Incident: i.ID, Layer: w.Sight.Layer, Seen: w.Sight.Seen})
 		a := w.about(alarm.Breach, alarms.Page, w.breachText(next))

@@ -95,11 +95,11 @@ func (f Finding) alarm() alarms.Alarm {
 
 // alarmIndispensable raises an alarm that the desk could not go on without some people,
 // once for each such group.
-func (d *Room) alarmIndispensable(t *kernel.Tx, some, before []workforce.WorkerID) error {
+func (d *Room) alarmIndispensable(t *kernel.Tx, s *proof.State, some, before []workforce.WorkerID) error {
 	if len(some) == 0 || slices.Equal(some, before) {
 		return nil
 	}
-	return d.alarms.Raise(t, alarms.Alarm{Kind: string(alarm.Indispensable), Severity: alarms.Page, Text: alarms.IndispensableText(some) + " " + alarms.DoIndispensable})
+	return d.alarms.Raise(t, alarms.Alarm{Kind: string(alarm.Indispensable), Severity: alarms.IndispensableSeverity(s, some), Text: alarms.IndispensableText(some) + " " + alarms.DoIndispensable})
 }
 
 // figures computes the figures of every burdening kind that is no emergency act.
@@ -195,7 +195,7 @@ func (d *Room) CheckExposure(ctx context.Context) (found []Finding, err error) {
 		some := s.Indispensable(now.Time)
 		changed := !slices.EqualFunc(was, is, figure.same) || !slices.Equal(some, held)
 		return func(t *kernel.Tx) error {
-			if err := d.alarmIndispensable(t, some, held); err != nil {
+			if err := d.alarmIndispensable(t, s, some, held); err != nil {
 				return err
 			}
 			return d.enterCheck(t, is, found, some, last, due || changed || len(found) > 0, first)

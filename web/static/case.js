@@ -2,7 +2,7 @@
 import { checkDecision, checkRead, checkTaken, bySessionOnly, deed, expected, order, usualFor } from "./decision.js";
 import { deskNow } from "./keys.js";
 import { readable } from "./seen.js";
-import { bySessionKey, byOwnKey, refuse, signed } from "./sign.js";
+import { byFile, bySessionKey, byOwnKey, refuse, signed } from "./sign.js";
 import { canonical, micro, time } from "./canonical.js";
 import { api, during, fresh, go, keysOf, mine, onLeave, onOut, page, playing, preferred, put, told, toast, typeOf, watch } from "./shell.js";
 
@@ -105,6 +105,16 @@ page("case", (main) => {
     $(".rail", main).classList.toggle("open", open);
     (open ? $("#rail-close", main) : $("#rail-open", main)).focus();
   };
+  // The rail is as high as what is seen of it, so that its button is in sight on every screen.
+  const rail = $(".rail", main);
+  const fit = () => rail.style.setProperty("--rail-top", Math.max(58, rail.getBoundingClientRect().top) + "px");
+  const grows = new ResizeObserver(fit);
+  grows.observe(main);
+  for (const e of ["scroll", "resize"]) addEventListener(e, fit, { passive: true });
+  onLeave(() => {
+    grows.disconnect();
+    for (const e of ["scroll", "resize"]) removeEventListener(e, fit);
+  });
   $("#rail-open", main).addEventListener("click", () => sheet(true));
   $("#rail-close", main).addEventListener("click", () => sheet(false));
 
@@ -208,8 +218,9 @@ page("case", (main) => {
 
   const error = (e) => {
     if (typeOf(e) === "case-moved") moved(told(e));
-    $("#verdict-error", form).textContent = told(e);
+    say(told(e));
   };
+  const say = (text) => ($("#verdict-error", main).textContent = text);
 
   // judged is what the form says under a verdict.
   function judged(verdict) {
@@ -228,16 +239,30 @@ page("case", (main) => {
     }
     return ask(byOwnKey(s));
   }
+  // filed reports whether the person's own key must sign and is a file. Then it says which command signs
+  // the same judgement.
+  function filed(who, j, s) {
+    if (who.session || !byFile(s)) return false;
+    const quoted = (text) => "'" + text.replaceAll("'", "'\\''") + "'";
+    const chosen = j.measures && (j.measures.length ? j.measures.map((m) => m.kind + (m.value ? ":" + m.value : "")) : ["none"]);
+    all("#by-file code", main).at(-1).textContent = ["countersign case decide", id, "--verdict", j.verdict, ...(j.rule ? ["--rule", j.rule] : []), ...(chosen ?? []).map((m) => "--measure " + m),
+      ...(j.measures?.find((m) => m.until) ? ["--until", j.measures.find((m) => m.until).until] : []), ...(j.reasons ? ["--reason", quoted(j.reasons)] : [])].join(" ");
+    $("#by-file", main).hidden = false;
+    return true;
+  }
   // expect says what policy will say of the chosen measures. Its draft is signed if nothing changes
   // before the verdict is handed in.
   async function expect() {
     for (const at of all(".ruling", form)) at.textContent = "";
+    $("#by-file", main).hidden = true;
     const j = judged("violation");
     if (!j.rule || box.classList.contains("gone")) return;
     const mark = (ready = { j: canonical(j), at: Date.now() });
     try {
-      mark.made = await drafted(j, await mine());
+      const s = await mine();
+      mark.made = await drafted(j, s);
       if (ready !== mark) return;
+      filed(mark.made.who, j, s);
       for (const { action, ruling } of mark.made.d.measures) {
         const at = boxes.find((b) => b.checked && b.dataset.kind === action.kind && (!b.dataset.value || action.command.layer === "label:" + b.dataset.value));
         if (at) $(".ruling", at.closest("label")).textContent = expected(ruling);
@@ -259,9 +284,9 @@ page("case", (main) => {
 
   async function decide(verdict) {
     await during(async () => {
-      $("#verdict-error", form).textContent = "";
+      say("");
       const rule = verdict === "violation" ? chosen() : undefined;
-      if (verdict === "violation" && !rule) return ($("#verdict-error", form).textContent = "Choose the rule that it breaks: press its digit.");
+      if (verdict === "violation" && !rule) return say("Choose the rule that it breaks: press its digit.");
       const j = judged(verdict);
       const want = { shown, document: box.dataset.document, verdict, rule, set: rules.set, reasons: j.reasons, opened: j.opened, measures: j.measures ?? null, language: shown.language };
       clearTimeout(expecting);
@@ -269,6 +294,7 @@ page("case", (main) => {
       ready = undefined;
       try {
         const { d, who } = had ?? (await drafted(j, await mine()));
+        if (filed(who, j, await mine())) return;
         checkRead(shown, rule, read(rule));
         await checkDecision(d, want, who);
         if (!who.session) toast(d.measures.length ? "Your own key signs this: touch it for each signature." : "Your own key signs this: touch it.");
@@ -313,6 +339,17 @@ page("case", (main) => {
     type === "checkbox" ? l.append(i, " ", label) : l.append(label, " ", i);
     return l;
   }
+  // whom asks a specialist, or somebody who reads a language.
+  function whom() {
+    const of = document.createElement("label"), role = document.createElement("select"), reads = field("language", "The language, such as pt", "text");
+    role.name = "role";
+    role.append(new Option("a specialist", "specialist"), new Option("somebody who reads a language", "language"));
+    of.append("Whom ", role);
+    const choose = () => (reads.hidden = reads.lastChild.disabled = role.value === "specialist");
+    role.addEventListener("change", choose);
+    choose();
+    return [of, reads];
+  }
   const copy = (name) => $("#" + name, main).content.cloneNode(true);
   $("form", dialog).addEventListener("submit", async (e) => {
     if (e.submitter?.value !== "yes") return;
@@ -323,7 +360,7 @@ page("case", (main) => {
         for (const i of all("#deed-more input, #deed-more select", dialog)) {
           if (i.name === "hours") o.until = time(Math.round(deskNow() / 1e6 + Number(i.value) * 3600) * 1e6);
           else if (i.name === "days") o.until = time(Math.round(deskNow() / 1e6 + Number(i.value) * 86400) * 1e6);
-          else if (i.name === "whom") Object.assign(o, i.value === "specialist" ? { role: "specialist" } : { role: "language", language: i.value });
+          else if (i.name === "role" && i.value === "specialist") { o.role = i.value; break; }
           else if (i.name === "reports") i.checked && (o.reports = [...(o.reports ?? []), i.value].sort());
           else if (i.type === "checkbox") o[i.name] = i.checked;
           else o[i.name] = i.value;
@@ -361,7 +398,7 @@ page("case", (main) => {
     duplicate: () => decide("duplicate"),
     "not-for-us": () => decide("not-for-us"),
     escalate: () => ask("case.escalate", "Escalate to a lead", "What is the lead to decide?", { role: "lead" }),
-    ask: () => ask("case.ask", "Ask somebody", "Question", {}, { more: [field("whom", "Whom: “specialist”, or a language that somebody reads, such as pt", "text", "specialist")] }),
+    ask: () => ask("case.ask", "Ask somebody", "Question", {}, { more: whom() }),
     snooze: () => ask("case.snooze", "Let it wait", "Why?", {}, { more: [field("hours", "for hours", "number", 2)] }),
     skip: () => ask("case.skip", "Skip it", "Why, if you like to say", {}, { text: false }),
     merge: () => ask("case.merge", "Merge into an older case", "Why?", {}, { text: false, more: [field("into", "Identifier of the older case", "text")] }),

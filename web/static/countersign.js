@@ -79,6 +79,7 @@ page("countersign", (main) => {
     $("#answer-error", form).textContent = "Type it by hand: the hand says which one you mean.";
   });
   const verdict = () => form.verdict.value;
+  form.addEventListener("input", () => ($("#answer-error", form).textContent = ""));
   form.addEventListener("change", () => {
     $("#why", form).hidden = !["decline", "alarm"].includes(verdict());
     $("button", form).textContent = { countersign: "Countersign with your key", decline: "Decline with your key", alarm: "Raise the alarm with your key" }[verdict()] ?? "Sign with your key";
@@ -94,7 +95,7 @@ page("countersign", (main) => {
         if (!want) return (error.textContent = "Say whether you countersign it or decline it.");
         const reason = want === "countersign" ? "" : $("#reason", form).value.trim();
         if (want !== "countersign" && !reason) return (error.textContent = "Say why: it goes into the ledger.");
-        if (!typedRight(shown.action, $("#typed", form).value)) return (error.textContent = "That is not what this act is about. Read the sentence at the top again.");
+        if (!typedRight(shown.action, $("#typed", form).value)) return (error.textContent = "Type " + (shown.action.subject.handle || shown.action.subject.id) + " by hand, as the sentence at the top has it.");
         await sign(want, reason);
       } catch (e) {
         error.textContent = told(e);

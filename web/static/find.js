@@ -6,6 +6,6 @@ page("find", (main) => {
     e.preventDefault();
     const q = main.querySelector("#find-field").value.trim();
     const id = encodeURIComponent(q);
-    go(/^cas_/.test(q) ? "/cases/" + id : /^req_/.test(q) ? "/requests/" + id : "/find?q=" + id);
+    go(/^cas_/.test(q) ? "/cases/" + id : /^inc_/.test(q) ? "/incidents/" + id : /^req_/.test(q) ? "/requests/" + id : "/find?q=" + id);
   });
 });

@@ -15,7 +15,7 @@ page("requests", (main) => {
   keysOf({ j: { does: "Next row", run: () => step(1) }, k: { does: "Row before", run: () => step(-1) } });
   const box = $("#request", main);
   if (!box) {
-    watch({ list: "waiting" }, fresh);
+    watch({ list: $("h1", main).textContent === "Incidents" ? "alarms" : "waiting" }, fresh);
     return;
   }
   const id = box.dataset.request, version = Number(box.dataset.version);

@@ -187,7 +187,7 @@ addEventListener("pageshow", (e) => e.persisted && location.reload());
 
 const spans = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
 export function span(seconds) {
-  const n = Math.abs(seconds);
+  const n = Math.abs(seconds) * 1.01; // 10 hours less a minute are 10 hours
   const [size, name] = spans.find(([s]) => n >= s) ?? spans[3];
   return Math.floor(n / size) + " " + name;
 }
@@ -215,12 +215,10 @@ const everywhere = new Map([
   ["/", { does: "The same", run: () => openPalette() }],
   [".", { does: "Exact times, or spans", run: () => { exact = !exact; dress(); } }],
   ["?", { does: "These keys", run: () => openKeys() }],
-  ["g m", { does: "My work", run: () => go("/work") }],
-  ["g q", { does: "Queues", run: () => go("/queues") }],
-  ["g c", { does: "Countersign", run: () => go("/countersign") }],
-  ["g r", { does: "Requests", run: () => go("/requests") }],
-  ["g s", { does: "Settings", run: () => go("/settings") }],
 ]);
+// The pages that the person may read are those of the navigation.
+const places = [...document.querySelectorAll(".top nav a")].map((a) => [a.firstChild.textContent.trim(), a.pathname]);
+for (const [i, a] of document.querySelectorAll(".top nav a").entries()) everywhere.set("g " + a.dataset.key, { does: places[i][0], run: () => go(places[i][1]) });
 
 // keysOf sets the keys of the page that is shown: {"a": {does, run}}. They go with the page.
 export function keysOf(all) {
@@ -313,12 +311,11 @@ function openKeys() {
 
 // --- the palette
 
-const places = [["My work", "/work"], ["Queues", "/queues"], ["Countersign", "/countersign"], ["Requests", "/requests"], ["Settings", "/settings"]];
-
 function found(text) {
   const t = text.trim();
   const all = places.filter(([n]) => n.toLowerCase().includes(t.toLowerCase()));
   if (/^(case|cas)_/.test(t)) all.unshift(["Case " + t, "/cases/" + encodeURIComponent(t)]);
+  if (/^inc_/.test(t)) all.unshift(["Incident " + t, "/incidents/" + encodeURIComponent(t)]);
   if (/^req_/.test(t)) all.unshift(["Request " + t, "/requests/" + encodeURIComponent(t)]);
   if (/^[a-z0-9-]+:.+/.test(t) || t.startsWith("@")) all.unshift(["What the desk has on " + t, "/find?q=" + encodeURIComponent(t)]);
   return all;
@@ -333,9 +330,10 @@ function openPalette() {
 }
 let picked = 0;
 function listPlaces() {
-  const list = $("palette-list");
+  const list = $("palette-list"), all = found($("palette-field").value);
+  $("palette-none").hidden = all.length > 0;
   list.replaceChildren(
-    ...found($("palette-field").value).map(([name, url], i) => {
+    ...all.map(([name, url], i) => {
       const li = document.createElement("li");
       const a = document.createElement("a");
       a.href = url;

@@ -22,8 +22,14 @@ export const documentLife = 15 * minute;
 export const bySessionKey = (s) => ({ worker: s.worker, key: s.key, session: s.digest, log: s.session.log, founding: s.session.founding, sign: (c) => bySession(s, c) });
 export const byOwnKey = (s) => ({
   worker: s.worker, key: s.key, session: "", log: s.session.log, founding: s.session.founding,
-  sign: async (c) => (s.own ? bySession({ pair: s.own }, c) : (await byPasskey(c, [s.credential], s.site)).signature),
+  sign: async (c) => {
+    if (byFile(s)) throw new Error("Your key is a file, and no page can sign with it. Nothing was signed. The command line signs it, where your key is.");
+    return s.own ? bySession({ pair: s.own }, c) : (await byPasskey(c, [s.credential], s.site)).signature;
+  },
 });
+
+// byFile reports whether the person's own key is a file: no page can sign with it.
+export const byFile = (s) => !s.credential && !s.own;
 
 // checkStatement checks a statement about an action before it is hashed and signed. most is the
 // longest time for which it may be open, in seconds; decision is the digest of the decision that the

@@ -47,7 +47,7 @@ form.addEventListener("submit", async (e) => {
     localStorage.setItem("key", chosen.key);
     location.replace(form.dataset.to);
   } catch (e) {
-    error.textContent = told(e);
+    error.textContent = e.name === "NotAllowedError" ? "The key was not touched, or this browser found none for that name. Nothing was signed. If your key is a file, press “Sign in with a key file”." : told(e);
   } finally {
     button.disabled = false;
   }
@@ -60,7 +60,7 @@ byFile?.addEventListener("click", async () => {
   error.textContent = "";
   try {
     await pair(await begin(worker.value.trim()), (p) => {
-      document.getElementById("pairing-command").textContent = "countersign login --browser " + p.code;
+      document.getElementById("pairing-command").textContent = "countersign login --browser " + p.code + " --url " + location.origin;
       document.getElementById("pairing-words").textContent = p.words;
       box.hidden = false;
     });

@@ -35,6 +35,13 @@ async function post(path, body) {
   return answer;
 }
 
+// at says for some steps whether the page is the one that they are about.
+const at = {
+  countersign: () => /^\/(countersign|requests)\/./.test(location.pathname),
+  investigator: () => /^\/incidents\/./.test(location.pathname),
+  auditor: () => location.pathname.startsWith("/demo/verify/"),
+};
+
 const current = () => steps[names.indexOf(state.at)];
 const out = () => current().querySelector("output");
 
@@ -51,12 +58,18 @@ function show() {
   bar.dataset.done = done ? "yes" : "";
   const next = bar.querySelector("[data-next]");
   next.hidden = !done || state.left || state.at === names.at(-1);
-  bar.querySelector("[data-leave]").textContent = state.left ? "Take up the tour" : "Leave the tour";
+  bar.querySelector("[data-leave]").textContent = state.left ? "Take up the tour" : "Leave";
   const me = root.dataset.worker;
-  for (const b of current().querySelectorAll("[data-be]")) b.hidden = b.dataset.be === me && (done || ["agent", "contractor"].includes(state.at));
-  for (const b of current().querySelectorAll("[data-act]")) b.hidden = !me || (current().querySelector("[data-be]") && current().querySelector("[data-be]").dataset.be !== me);
+  const be = current().querySelector("[data-be]");
+  if (be) {
+    // Whoever is the step's person already is not asked to become it; a way to its page stays.
+    const am = be.dataset.be === me, there = !state.at.match(/^(countersign|investigator|auditor)$/) || at[state.at]();
+    be.dataset.name ??= be.textContent;
+    be.hidden = am && there && !(done && be.dataset.again);
+    be.textContent = am ? (done && be.dataset.again) || "To its page" : be.dataset.name;
+  }
+  for (const b of current().querySelectorAll("[data-act]")) b.hidden = !me || (be && be.dataset.be !== me) || (state.at === "investigator" && (done || !at.investigator()));
   if (state.at === "agent" && !done) out().textContent = state.cases ? state.cases + " of 3" : "";
-  root.style.setProperty("--tour", bar.offsetHeight + "px");
 }
 
 function done(step, text) {
@@ -77,12 +90,26 @@ document.addEventListener("desk", ({ detail: { method, path, ok } }) => {
     if (state.cases >= 3) done("agent", "Three decided, each signed by you.");
   }
   if (state.at === "countersign" && /^\/api\/v1\/requests\/[^/]+\/countersignatures$/.test(path)) done("countersign", "Signed. It is carried out now, with three names on it.");
+  if (state.at === "countersign" && /^\/api\/v1\/requests\/[^/]+\/declines$/.test(path)) done("countersign", "You declined, and that ends it too, with your name and your reason: the account stays up.");
 });
+
+let shownAt;
+// outcome puts what came of a step into the page, in the words of a template.
+function outcome(name, words) {
+  const part = document.getElementById(name).content.cloneNode(true);
+  for (const [of, text] of Object.entries(words)) for (const e of part.querySelectorAll("[data-" + of + "]")) e.textContent = text;
+  document.querySelector("#main > .outcome")?.remove();
+  document.getElementById("main").prepend(part);
+  scrollTo(0, 0);
+}
 
 // arrived notices pages that a step asks to be read.
 function arrived() {
   if (state.at === "auditor" && document.getElementById("main")?.dataset.verified) done("auditor", "You have seen it all: no one takes an account down alone.");
-  if (state.at === "investigator" && location.pathname.startsWith("/incidents/")) done("investigator", "Plaza's own credential did it, around the desk.");
+  if (shownAt !== location.pathname) {
+    shownAt = location.pathname;
+    show();
+  }
 }
 document.addEventListener("verified", arrived);
 new MutationObserver(arrived).observe(document.body, { childList: true });
@@ -96,7 +123,8 @@ const acts = {
       await api("POST", "requests", { action: d.action, signed: await signed(d.statement, who) });
     } catch (e) {
       if (e.status !== 403) throw e;
-      return done("contractor", "Refused. " + told(e));
+      outcome("tour-refused", { why: "Refused. " + told(e) });
+      return done("contractor", "Refused: the page says why.");
     }
     out().textContent = "The desk took it.";
   },
@@ -104,7 +132,11 @@ const acts = {
     out().textContent = "Taking it down …";
     const r = await api("POST", "/demo/around", {});
     state.incident = r.incident;
-    done("insider", "Back by itself after " + r.back_ms + " ms: nobody had signed for it.");
+    outcome("tour-back", { ms: r.back_ms + " ms" });
+    done("insider", "Back by itself: nobody had signed for it.");
+  },
+  async investigator() {
+    done("investigator", "Around the desk, with plaza's own credential.");
   },
 };
 
@@ -141,6 +173,7 @@ document.addEventListener("click", (e) => {
   const b = e.target.closest?.("button");
   if (!b) return;
   if (b.dataset.pick) return once(b, () => be(b.dataset.pick, b.closest("[data-to]").dataset.to));
+  if (b.dataset.be && !bar.contains(b)) return once(b, () => be(b.dataset.be, "/work"));
   if (!bar.contains(b)) return;
   if (b.dataset.be) return once(b, async () => {
     const there = await to(current());
@@ -154,6 +187,10 @@ document.addEventListener("click", (e) => {
   save();
   show();
 });
+
+// A bar takes room at the bottom of every page; the pill that it folds to takes none.
+const room = () => root.style.setProperty("--tour", (state.left ? 0 : bar.offsetHeight) + "px");
+new ResizeObserver(room).observe(bar);
 
 save();
 show();

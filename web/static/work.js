@@ -7,12 +7,13 @@ page("work", (main) => {
     const rows = [...main.querySelectorAll("[data-rows] a:first-child")];
     rows[Math.max(0, Math.min(rows.length - 1, rows.indexOf(document.activeElement) + by))]?.focus();
   };
+  const next = main.querySelector("[data-next]");
   keysOf({
-    Enter: { does: "Next case", run: () => nextCase() },
+    ...(next ? { Enter: { does: "Next case", run: () => nextCase() } } : {}),
     j: { does: "Next row", run: () => step(1) },
     k: { does: "Row before", run: () => step(-1) },
   });
-  main.querySelector("[data-next]").addEventListener("click", () => nextCase());
+  next?.addEventListener("click", () => nextCase());
   for (const b of main.querySelectorAll("[data-take]")) {
     b.addEventListener("click", () =>
       during(async () => {
