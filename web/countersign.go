@@ -105,7 +105,7 @@ func (s *Server) countersign(ctx context.Context, r *http.Request, by reader) (v
 	if err := s.caseOf(ctx, by, &p); err != nil {
 		return view{}, err
 	}
-	return view{Title: "Countersign " + seen.Action.Subject.Handle, Here: "/countersign", Script: "countersign", Quiet: true, Body: signing(p)}, nil
+	return view{Title: "Countersign " + shown(seen.Action.Subject.Handle), Here: "/countersign", Script: "countersign", Quiet: true, Body: signing(p)}, nil
 }
 
 // caseOf reads the case of a request, as far as its possible signer may.
