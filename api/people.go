@@ -43,15 +43,15 @@ type workersIn struct {
 	Role      workforce.Role     `query:"role" enum:"agent,lead,officer,oncall,investigator,auditor,specialist"`
 }
 
-func (s *Server) workers(ctx context.Context, _ desk.Caller, in *workersIn) (*answerOf[v1.Page[v1.Worker]], error) {
-	state, err := s.desk.State(ctx)
+func (s *Server) workers(ctx context.Context, by desk.Caller, in *workersIn) (*answerOf[v1.Page[v1.Worker]], error) {
+	state, reads, err := s.desk.ReadsPeople(ctx, by)
 	if err != nil {
 		return nil, err
 	}
 	return answerWith(pageOf("workers", in.Paged, state.People.Sorted(),
 		func(w workforce.Worker) string { return string(w.Worker) },
 		func(w workforce.Worker) bool {
-			return (in.Vendor == "" || w.Vendor == in.Vendor) && (!in.Employees || w.Employee()) && (in.Role == "" || w.Has(in.Role))
+			return reads(w.Vendor) && (in.Vendor == "" || w.Vendor == in.Vendor) && (!in.Employees || w.Employee()) && (in.Role == "" || w.Has(in.Role))
 		},
 		workerOf(state.People, s.config.Now())))
 }
@@ -62,13 +62,13 @@ type workerIn struct {
 }
 
 func (s *Server) worker(ctx context.Context, by desk.Caller, in *workerIn) (*answerOf[v1.Worker], error) {
-	state, err := s.desk.State(ctx)
+	state, reads, err := s.desk.ReadsPeople(ctx, by)
 	if err != nil {
 		return nil, err
 	}
 	id := workforce.WorkerID(in.ID)
 	w, ok := state.People.Worker(id)
-	if !ok {
+	if !ok || !reads(w.Vendor) {
 		return nil, fault.New(fault.NotFound, "no-such-worker", "There is no worker %q at this desk.", in.ID)
 	}
 	out := workerOf(state.People, s.config.Now())(w)
@@ -83,14 +83,16 @@ func (s *Server) worker(ctx context.Context, by desk.Caller, in *workerIn) (*ans
 	return answerWith(out, nil)
 }
 
-func (s *Server) vendors(ctx context.Context, _ desk.Caller, in *Paged) (*answerOf[v1.Page[v1.Vendor]], error) {
-	state, err := s.desk.State(ctx)
+func (s *Server) vendors(ctx context.Context, by desk.Caller, in *Paged) (*answerOf[v1.Page[v1.Vendor]], error) {
+	state, reads, err := s.desk.ReadsPeople(ctx, by)
 	if err != nil {
 		return nil, err
 	}
 	workers := map[workforce.VendorID]int{}
 	for _, w := range state.People.Seats() {
-		workers[w.Vendor]++
+		if reads(w.Vendor) {
+			workers[w.Vendor]++
+		}
 	}
 	all := slices.SortedFunc(maps.Values(state.People.Vendors), func(a, b workforce.Vendor) int { return cmp.Compare(a.ID, b.ID) })
 	return answerWith(pageOf("vendors", *in, all,
@@ -106,13 +108,16 @@ type keysIn struct {
 	Worker workforce.WorkerID `query:"worker" maxLength:"64"`
 }
 
-func (s *Server) keys(ctx context.Context, _ desk.Caller, in *keysIn) (*answerOf[v1.Page[v1.Key]], error) {
-	state, err := s.desk.State(ctx)
+func (s *Server) keys(ctx context.Context, by desk.Caller, in *keysIn) (*answerOf[v1.Page[v1.Key]], error) {
+	state, reads, err := s.desk.ReadsPeople(ctx, by)
 	if err != nil {
 		return nil, err
 	}
 	return answerWith(pageOf("keys", in.Paged, state.People.Keys(),
 		func(k workforce.Key) string { return string(k.ID()) },
-		func(k workforce.Key) bool { return in.Worker == "" || k.Worker == in.Worker },
+		func(k workforce.Key) bool {
+			w, ok := state.People.Worker(k.Worker)
+			return (in.Worker == "" || k.Worker == in.Worker) && (!ok || reads(w.Vendor))
+		},
 		keyOf))
 }

@@ -121,12 +121,15 @@ func (d *Desk) Invite(ctx context.Context, by kernel.Caller, people []Invitee) (
 			if again, err := invitedBefore(t, rows); err != nil || again {
 				return err
 			}
+			about := slices.Clone(names)
 			for _, r := range rows {
-				if err := t.InsertInvitation(r, func(k workforce.KeyID) bool { _, ok := t.State.People.Key(k); return ok }); err != nil {
+				ended, err := t.InsertInvitation(r, func(k workforce.KeyID) bool { _, ok := t.State.People.Key(k); return ok })
+				if err != nil {
 					return err
 				}
+				about = append(about, ended...)
 			}
-			t.Enter(entry.KindInvitation, said).About(names...)
+			t.Enter(entry.KindInvitation, said).About(about...)
 			return nil
 		}, nil
 	})
@@ -301,7 +304,7 @@ func (d *Desk) show(ctx context.Context, s *proof.State, st workforce.Standing, 
 		names, entered = make([]string, len(rows)), make([]bool, len(rows))
 		for i, row := range rows {
 			w, ok := s.People.Worker(row.Worker)
-			if ok && (st.Worker == row.Worker || kernel.ReadsEvidence(s, st) && (st.Vendor == "" || st.Vendor == w.Vendor)) {
+			if ok && readsName(s, st, w) {
 				p, err := person(stx, w)
 				if err != nil {
 					return err
@@ -333,6 +336,11 @@ func (d *Desk) show(ctx context.Context, s *proof.State, st workforce.Standing, 
 		out[i] = x
 	}
 	return out, nil
+}
+
+// readsName reports whether somebody may read what a person who was invited is called.
+func readsName(s *proof.State, st workforce.Standing, w workforce.Worker) bool {
+	return st.Worker == w.Worker || kernel.ReadsEvidence(s, st) && (st.Vendor == "" || st.Vendor == w.Vendor)
 }
 
 // stateOf says how an invitation stands by the chain, the clock and its row.
@@ -388,26 +396,39 @@ func answer(s *proof.State, row store.Invitation, registration passkey.Registrat
 	return m, nil
 }
 
-// asEntered reports whether the ledger has an invitation, and its answer if it was answered, as its row
-// says. Somebody who writes the database alone makes no invitation and no answer.
+// asEntered reports whether the ledger has an invitation, its answer if it was answered, and no end of
+// it that its row does not have, as its row says. Somebody who writes the database alone makes no
+// invitation and no answer, takes back no answer, and revives no link.
 func asEntered(stx *store.Tx, row store.Invitation) (bool, error) {
-	entries, err := stx.EntriesAbout(row.ID, canonical.Time{}, 10)
-	made, answered, over := false, row.Answered.IsZero(), !row.Withdrawn.IsZero()
+	entries, err := stx.EntriesAbout(row.ID, canonical.Time{}, 100)
+	made, ended, answers, same := false, false, 0, false
 	for _, e := range entries {
 		switch e.Body.Kind {
 		case entry.KindInvitation:
 			var said entry.Invitation
-			made = made || canonical.UnmarshalExact(e.Body.Data, &said) == nil && said.By == row.By && said.Expires.Equal(row.Expires.Time) &&
-				slices.Contains(said.Invited, entry.Invited{Invitation: row.ID, Secret: row.Secret, Worker: row.Worker})
+			if canonical.UnmarshalExact(e.Body.Data, &said) != nil {
+				continue
+			}
+			if slices.ContainsFunc(said.Invited, func(i entry.Invited) bool { return i.Invitation == row.ID }) {
+				made = said.By == row.By && said.Expires.Equal(row.Expires.Time) &&
+					slices.Contains(said.Invited, entry.Invited{Invitation: row.ID, Secret: row.Secret, Worker: row.Worker})
+			} else { // a later one, which took the place of this one
+				ended = true
+			}
 		case entry.KindInvitationAnswered:
 			var said entry.InvitationAnswer
-			answered = answered || canonical.UnmarshalExact(e.Body.Data, &said) == nil &&
+			answers++
+			same = canonical.UnmarshalExact(e.Body.Data, &said) == nil &&
 				said == entry.InvitationAnswer{Answer: answerDigest(row.Registration, row.Possession), Invitation: row.ID, Key: row.Key, Worker: row.Worker}
 		case entry.KindInvitationWithdrawn:
-			made = made && over
+			ended = true
 		}
 	}
-	return made && answered, err
+	answered := answers == 0
+	if !row.Answered.IsZero() {
+		answered = answers == 1 && same
+	}
+	return made && answered && (!ended || !row.Withdrawn.IsZero()), err
 }
 
 // WithdrawInvitation takes an invitation back, answered or not. What is enrolled stays enrolled: a
@@ -438,7 +459,7 @@ func (d *Desk) WithdrawInvitation(ctx context.Context, by kernel.Caller, id stri
 type OpenInvitation struct {
 	ID           string
 	Worker       workforce.WorkerID
-	Name         string // as the desk knows it; may be empty
+	Name         string // as the desk knows it; empty if whoever made the link may not read it
 	Log          string // origin of the ledger
 	EnrolName    string // the ledger's name in the proof of possession
 	RelyingParty string
@@ -483,6 +504,10 @@ func (d *Desk) invited(ctx context.Context, s *proof.State, secret string) (o Op
 		}
 		if entered, err := asEntered(stx, row); err != nil || !entered {
 			return cmp.Or(err, noInvitation())
+		}
+		// Whoever made the link has its secret as well, and reads no more by it than in the list.
+		if !readsName(s, s.People.Standing(row.By, d.kernel.Now()), w) {
+			return nil
 		}
 		p, err := person(stx, w)
 		o.Name = p.Name

@@ -13,8 +13,19 @@ import (
 	"countersign.dev/workforce"
 )
 
+// ReadsPeople returns whose records, keys and number the caller reads: those of the caller's own company
+// and of employees, and of other companies if the caller is an employee whom the policy lets read names.
+func (d *Desk) ReadsPeople(ctx context.Context, by kernel.Caller) (*proof.State, func(workforce.VendorID) bool, error) {
+	s, st, err := d.kernel.Standing(ctx, by)
+	if err != nil {
+		return nil, nil, err
+	}
+	all := kernel.ReadsNames(s, st)
+	return s, func(v workforce.VendorID) bool { return all || v == "" || v == st.Vendor }, nil
+}
+
 // Person returns a worker's name and e-mail address. Workers may read their own; for those
-// of others the caller must be allowed to read evidence.
+// of others the caller must be allowed to read evidence, and for those of another company's people to read names.
 func (d *Desk) Person(ctx context.Context, by kernel.Caller, w workforce.WorkerID) (p workforce.Person, err error) {
 	s, st, err := d.kernel.Standing(ctx, by)
 	if err != nil {
@@ -28,6 +39,9 @@ func (d *Desk) Person(ctx context.Context, by kernel.Caller, w workforce.WorkerI
 	worker, ok := s.People.Worker(w)
 	if !ok {
 		return p, fault.New(fault.NotFound, "no-such-worker", "There is no worker %s at this desk.", w)
+	}
+	if worker.Vendor != "" && worker.Vendor != st.Vendor && !kernel.ReadsNames(s, st) {
+		return p, fault.New(fault.Forbidden, "not-yours-to-read", "The names of another company's people are read by employees whom the policy lets read them.")
 	}
 	err = d.kernel.Store.Read(ctx, func(stx *store.Tx) error {
 		p, err = person(stx, worker)

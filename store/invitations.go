@@ -46,22 +46,23 @@ func scanInvitation(r sqldb.Row) (i Invitation, err error) {
 
 // InsertInvitation adds an invitation that nobody has answered. Those of the same worker before it
 // end, whether they were answered or not; enrolled says which keys the chain has, whose
-// invitations stay as they are.
-func (tx *Tx) InsertInvitation(i Invitation, enrolled func(workforce.KeyID) bool) error {
+// invitations stay as they are. It returns the identifiers of those that it ended.
+func (tx *Tx) InsertInvitation(i Invitation, enrolled func(workforce.KeyID) bool) (ended []string, err error) {
 	earlier, err := tx.InvitationsOf(i.Worker)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, old := range earlier {
 		if old.Withdrawn.IsZero() && !(old.Key != "" && enrolled(old.Key)) {
 			if err := tx.WithdrawInvitation(old.ID, i.Made); err != nil {
-				return err
+				return nil, err
 			}
+			ended = append(ended, old.ID)
 		}
 	}
 	_, err = tx.Exec(`insert into invitation (id, secret, log, worker, inviter, made, expires) values ($1, $2, $3, $4, $5, $6, $7)`,
 		i.ID, i.Secret.String(), i.Log, string(i.Worker), string(i.By), i.Made.Micro(), i.Expires.Micro())
-	return err
+	return ended, err
 }
 
 // DropOldInvitations removes the invitations that nobody answered and that ended before an instant.

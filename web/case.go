@@ -399,7 +399,7 @@ func (s *Server) next(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) caseNow(ctx context.Context, r *http.Request, by reader) (view, error) {
 	reading, err := s.desk.Now(ctx, by.of(), r.PathValue("id"))
 	if fault.KindOf(err) == fault.Unavailable {
-		return view{Title: "Now", Body: unread(fault.TextOf(err))}, nil
+		return view{Title: "Now", Body: unread(whyOf(err))}, nil
 	}
 	if err != nil {
 		return view{}, err
@@ -441,7 +441,7 @@ func (s *Server) caseShows(ctx context.Context, r *http.Request, by reader) (vie
 	now, err := s.desk.EvidenceNow(ctx, by.of(), id)
 	if err != nil {
 		// Whatever the reason is that it cannot be read, what was reported stands on the page.
-		return view{Title: "Now", Body: unseen(fault.TextOf(err))}, nil
+		return view{Title: "Now", Body: unseen(whyOf(err))}, nil
 	}
 	return view{Title: "Now", Body: shows(differing(kept[was].Shown.Read, &now))}, nil
 }
@@ -493,6 +493,9 @@ func (s *Server) caseHistory(ctx context.Context, r *http.Request, by reader) (v
 
 // shown writes a text of strangers for a page: hidden characters are made visible.
 func shown(text string) string { return prose.Markup(text) }
+
+// whyOf says of an error what may be shown. It may quote strangers, such as a platform that refuses.
+func whyOf(err error) string { return shown(fault.TextOf(err)) }
 
 // lines is shown for a text of several lines.
 func lines(text string) string {

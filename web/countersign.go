@@ -105,7 +105,7 @@ func (s *Server) countersign(ctx context.Context, r *http.Request, by reader) (v
 	if err := s.caseOf(ctx, by, &p); err != nil {
 		return view{}, err
 	}
-	return view{Title: "Countersign " + seen.Action.Subject.Handle, Here: "/countersign", Script: "countersign", Quiet: true, Body: signing(p)}, nil
+	return view{Title: "Countersign " + shown(seen.Action.Subject.Handle), Here: "/countersign", Script: "countersign", Quiet: true, Body: signing(p)}, nil
 }
 
 // caseOf reads the case of a request, as far as its possible signer may.
@@ -185,7 +185,7 @@ func (s *Server) requestNow(ctx context.Context, r *http.Request, by reader) (vi
 	}
 	reading, err := s.desk.Subject(ctx, by.of(), platform.Subject{Platform: seen.Action.Subject.Platform, ID: seen.Action.Subject.ID}.String())
 	if fault.KindOf(err) == fault.Unavailable {
-		return view{Title: "Now", Body: unread(fault.TextOf(err))}, nil
+		return view{Title: "Now", Body: unread(whyOf(err))}, nil
 	}
 	if err != nil {
 		return view{}, err

@@ -9,7 +9,6 @@ import (
 	"countersign.dev/cases"
 	"countersign.dev/desk/acts"
 	"countersign.dev/desk/casework"
-	"countersign.dev/fault"
 	"countersign.dev/platform"
 )
 
@@ -39,7 +38,7 @@ func (s *Server) find(ctx context.Context, r *http.Request, by reader) (view, er
 	if subject.ID == "" { // the platform says whose handle it is
 		resolved, err := s.desk.Subject(ctx, by.of(), p.Query)
 		if err != nil {
-			p.Why = fault.TextOf(err)
+			p.Why = whyOf(err)
 			v.Body = found(p)
 			return v, nil
 		}

@@ -43,7 +43,7 @@ func (s *Server) invite(w http.ResponseWriter, r *http.Request) {
 		p := problem.Of(err)
 		body := failed(p)
 		if fault.Is(err, "no-invitation") {
-			body = noInvitation(fault.TextOf(err))
+			body = noInvitation(whyOf(err))
 		}
 		s.show(w, r, p.Status, nil, view{Title: "Invitation", Narrow: true, Body: body})
 		return
@@ -57,7 +57,7 @@ func (s *Server) invitePage(r *http.Request) (view, error) {
 		return view{}, err
 	}
 	if err := httpd.CheckPage(r, state.Trust.Origins); err != nil {
-		return view{Title: "Invitation", Narrow: true, Body: noInviteHere(state.Origin, fault.TextOf(err))}, nil
+		return view{Title: "Invitation", Narrow: true, Body: noInviteHere(state.Origin, whyOf(err))}, nil
 	}
 	o, err := s.desk.Invited(r.Context(), r.PathValue("secret"))
 	if err != nil {

@@ -62,5 +62,5 @@ func TestOwnAccounts(t *testing.T) {
 	other.Open("/settings")
 	ready(other, "settings")
 	other.Click("#own-none")
-	other.WaitText("dl.facts", "0 declared")
+	other.WaitText("dl.facts", "none, declared")
 }

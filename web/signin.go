@@ -56,7 +56,7 @@ func (s *Server) signInPage(w http.ResponseWriter, r *http.Request) (view, error
 		return view{Title: "Demo", Narrow: true, Body: picker(d.Characters(), d.Scene().Root.String(), to)}, nil
 	}
 	if err := httpd.CheckPage(r, state.Trust.Origins); err != nil {
-		return view{Title: "Sign in", Narrow: true, Body: noSignIn(state.Origin, fault.TextOf(err))}, nil
+		return view{Title: "Sign in", Narrow: true, Body: noSignIn(state.Origin, whyOf(err))}, nil
 	}
 	return view{Title: "Sign in", Script: "signin", Narrow: true, Body: signInForm(state.Origin, state.Trust.RelyingParty, to)}, nil
 }

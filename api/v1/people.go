@@ -56,7 +56,7 @@ type Vendor struct {
 	ID      workforce.VendorID `json:"id"`
 	Name    string             `json:"name"`
 	Ratchet int                `json:"ratchet" doc:"days before a last day from which burdening acts on protected and critical subjects are refused"`
-	Workers int                `json:"workers" doc:"records, ended ones included"`
+	Workers int                `json:"workers" doc:"records, ended ones included; 0 of another company, for those who do not read its people"`
 }
 
 // Key is an enrolled key.

@@ -1,6 +1,7 @@
 package acts
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -243,6 +244,18 @@ func (d *Room) lapsed(ctx context.Context, s *proof.State, r store.Request) (*ac
 		return nil, err
 	}
 	return s.Lapsed(ask), nil
+}
+
+// standing is the refusal of standing, as far as the caller reads the request.
+func (d *Room) standing(ctx context.Context, s *proof.State, by kernel.Caller, r store.Request, ask proof.Ask) error {
+	err := standing(s, ask)
+	if err == nil {
+		return nil
+	}
+	if whole, unread := d.readsWhole(ctx, s, by, r); unread != nil || whole {
+		return cmp.Or(unread, err)
+	}
+	return fault.New(fault.Conflict, "request-lapsed", "This request can never be carried out, whoever signs it. Whoever still wants it asks for it anew.")
 }
 
 // standing refuses a signature on a request that can become ready no more, and says who has

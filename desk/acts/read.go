@@ -219,27 +219,51 @@ type Filter struct {
 
 // Requests returns a page of requests, each as the caller may see it, newest first, and the
 // cursor of the next page, empty at the end. A page may have fewer items than were asked for.
-func (d *Room) Requests(ctx context.Context, by kernel.Caller, f Filter) (out []actions.Request, next string, err error) {
+func (d *Room) Requests(ctx context.Context, by kernel.Caller, f Filter) ([]actions.Request, string, error) {
 	s, _, err := d.desk.Standing(ctx, by)
 	if err != nil {
 		return nil, "", err
 	}
-	rs, next, err := d.listed(ctx, f)
-	if err != nil {
-		return nil, "", err
-	}
-	for _, r := range rs {
+	return pageOf(ctx, d, f, func(r store.Request) (actions.Request, bool, error) {
 		whole, err := d.readsWhole(ctx, s, by, r)
-		switch {
-		case err != nil:
-			return nil, "", err
-		case whole:
-			out = append(out, d.shown(s, by, r))
-		case !f.tells():
-			out = append(out, outline(r.Request))
+		if whole {
+			return d.shown(s, by, r), true, err
 		}
+		return outline(r.Request), !f.tells(), err
+	})
+}
+
+// pageOf returns a page of requests as show has them, and the cursor of the next page. Where the filter
+// tells, requests that show leaves out are passed over: a cursor that names one of them, or stands
+// behind the last that the caller reads, would tell of it.
+func pageOf[T any](ctx context.Context, d *Room, f Filter, show func(store.Request) (T, bool, error)) (out []T, next string, err error) {
+	limit := f.Limit
+	if limit < 1 || limit > kernel.MaxPage {
+		limit = kernel.MaxPage
 	}
-	return out, next, nil
+	last := ""
+	for {
+		rs, more, err := d.listed(ctx, f)
+		if err != nil {
+			return nil, "", err
+		}
+		for _, r := range rs {
+			one, ok, err := show(r)
+			switch {
+			case err != nil:
+				return nil, "", err
+			case !ok:
+				continue
+			case len(out) == limit:
+				return out, last, nil
+			}
+			out, last = append(out, one), r.ID
+		}
+		if more == "" || !f.tells() {
+			return out, more, nil
+		}
+		f.Cursor, f.Limit = more, kernel.MaxPage
+	}
 }
 
 // tells reports whether the filter alone would tell what outline leaves out: an outline that it

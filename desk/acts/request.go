@@ -244,7 +244,7 @@ func (d *Room) Countersign(ctx context.Context, by kernel.Caller, request string
 		if err != nil {
 			return nil, err
 		}
-		if err := standing(s, ask); err != nil {
+		if err := d.standing(ctx, s, by, r, ask); err != nil {
 			return nil, err
 		}
 		if err := s.Candidate(ask, signed); err != nil {
@@ -323,7 +323,7 @@ func (d *Room) Decline(ctx context.Context, by kernel.Caller, request string, si
 		if err != nil {
 			return nil, err
 		}
-		if err := standing(s, ask); err != nil {
+		if err := d.standing(ctx, s, by, r, ask); err != nil {
 			return nil, err
 		}
 		if reason != "" {
@@ -378,6 +378,10 @@ func (d *Room) Withdraw(ctx context.Context, by kernel.Caller, request string, w
 			return func(*kernel.Tx) error { return nil }, nil
 		}
 		if err := d.desk.HandedIn(by, w.statement()); err != nil {
+			return nil, err
+		}
+		// Who asked is named to those alone who read it.
+		if err := d.unread(ctx, s, by, r); err != nil {
 			return nil, err
 		}
 		if r.Version != w.Version {

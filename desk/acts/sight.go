@@ -82,24 +82,14 @@ func (d *Room) RequestsFor(ctx context.Context, by kernel.Caller, f Filter) (all
 	if err != nil {
 		return nil, "", err
 	}
-	rs, next, err := d.listed(ctx, f)
-	if err != nil {
-		return nil, "", err
-	}
-	for _, r := range rs {
+	return pageOf(ctx, d, f, func(r store.Request) (Sight, bool, error) {
 		seen, err := d.sight(ctx, s, by, r)
-		if err != nil {
-			return nil, "", err
+		if err != nil || !seen.Whole {
+			return seen, !f.tells(), err
 		}
-		switch {
-		case seen.Whole:
-			seen.Request = d.shown(s, by, r)
-		case f.tells():
-			continue
-		}
-		all = append(all, seen)
-	}
-	return all, next, nil
+		seen.Request = d.shown(s, by, r)
+		return seen, true, nil
+	})
 }
 
 // Waiting returns the held requests that the caller may sign and has not, newest first.

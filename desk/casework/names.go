@@ -1,8 +1,8 @@
 package casework
 
 import (
+	"countersign.dev/desk/kernel"
 	"countersign.dev/ledger/proof"
-	"countersign.dev/policy"
 	"countersign.dev/workforce"
 )
 
@@ -19,17 +19,12 @@ func named(s *proof.State, reader workforce.Standing, w workforce.WorkerID) work
 	switch {
 	case !ok:
 		return "somebody"
-	case other.Vendor == reader.Vendor, readsNames(s, reader):
+	case other.Vendor == reader.Vendor, kernel.ReadsNames(s, reader):
 		return w
 	case other.Vendor == "":
 		return "an employee"
 	}
 	return workforce.WorkerID("somebody at " + string(other.Vendor))
-}
-
-// readsNames reports whether somebody reads the names of other companies' people.
-func readsNames(s *proof.State, reader workforce.Standing) bool {
-	return reader.Vendor == "" && s.Policy.MayReadPeople(policy.WorkerOf(reader), policy.Names{}).Verdict == policy.Permitted
 }
 
 // dependence says why two people are not independent, in words that name nobody whom the reader

@@ -224,20 +224,48 @@ func (d *Room) Cases(ctx context.Context, by kernel.Caller, f Filter) ([]cases.C
 			q.Queues = []string{f.Queue}
 		}
 	}
-	var all []cases.Case
-	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) error {
+	out := []cases.Case{}
+	for {
+		all, err := d.listed(ctx, f, q)
+		if err != nil {
+			return nil, "", err
+		}
+		more := len(all) >= q.Limit && !f.Mine
+		for _, c := range all {
+			// A queue may hold cases that the caller may not know of: by their severity, or language. They are
+			// passed over: a cursor that named one of them, or stood behind the last that the caller reads, would
+			// tell of it.
+			if !f.Mine && !d.reads(s, st, by.Worker, c) {
+				continue
+			}
+			if len(out) == limit && !f.Mine {
+				return out, out[limit-1].ID, nil
+			}
+			out = append(out, namedIn(s, st, c))
+		}
+		if !more {
+			return out, "", nil
+		}
+		q.Before, q.Limit = all[len(all)-1].ID, kernel.MaxPage
+	}
+}
+
+// listed reads cases as a filter and what its caller may read have them.
+func (d *Room) listed(ctx context.Context, f Filter, q store.CaseFilter) (all []cases.Case, err error) {
+	err = d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		if all, err = stx.Cases(q); err != nil {
 			return err
 		}
 		if f.Mine {
-			q.Holder, q.Turn = "", by.Worker
-			back, err := stx.Cases(q)
+			turn := q
+			turn.Holder, turn.Turn = "", q.Holder
+			back, err := stx.Cases(turn)
 			if err != nil {
 				return err
 			}
 			all = append(all, back...)
 			if f.State != cases.Claimed {
-				handed, err := stx.HandedOn(by.Worker, f.Cursor, limit+1)
+				handed, err := stx.HandedOn(q.Holder, f.Cursor, q.Limit)
 				if err != nil {
 					return err
 				}
@@ -252,22 +280,8 @@ func (d *Room) Cases(ctx context.Context, by kernel.Caller, f Filter) ([]cases.C
 			each[i] = &all[i]
 		}
 		return withMedia(stx, each...)
-	}); err != nil {
-		return nil, "", err
-	}
-	next := ""
-	if len(all) > limit && !f.Mine {
-		all = all[:limit]
-		next = all[limit-1].ID
-	}
-	// A queue may hold cases that the caller may not know of: by their severity, or language.
-	out := []cases.Case{}
-	for _, c := range all {
-		if d.reads(s, st, by.Worker, c) || f.Mine {
-			out = append(out, namedIn(s, st, c))
-		}
-	}
-	return out, next, nil
+	})
+	return all, err
 }
 
 // WorksOn returns the names of the queues from which the caller may take cases; none for those who

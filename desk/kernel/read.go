@@ -37,6 +37,12 @@ func ReadsEvidence(s *proof.State, st workforce.Standing) bool {
 	return s.Policy.MayReadEvidence(policy.WorkerOf(st)).Verdict == policy.Permitted
 }
 
+// ReadsNames reports whether somebody reads who other companies' people are. A vendor's people never do,
+// whatever the policy says; employees do if the policy's action read.people lets them.
+func ReadsNames(s *proof.State, reader workforce.Standing) bool {
+	return reader.Vendor == "" && s.Policy.MayReadPeople(policy.WorkerOf(reader), policy.Names{}).Verdict == policy.Permitted
+}
+
 // Evidence refuses a worker whom the policy in force does not let read evidence. The
 // parameter what names the things that were to be read, in the plural.
 func Evidence(s *proof.State, st workforce.Standing, what string) error {

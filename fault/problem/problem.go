@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"countersign.dev/fault"
+	"countersign.dev/prose"
 )
 
 // Base begins every problem's type; the last segment is the fault's type.
@@ -56,7 +57,8 @@ var byType = map[string]int{
 	"foreign-host":           http.StatusMisdirectedRequest,
 }
 
-// Of returns the part of an error that may be shown.
+// Of returns the part of an error that may be shown. Its texts may quote strangers, such as a platform
+// that refuses: they are shown as prose has it.
 func Of(err error) Problem {
 	kind, typ := fault.KindOf(err), fault.TypeOf(err)
 	status, ok := byType[typ]
@@ -64,7 +66,7 @@ func Of(err error) Problem {
 		status = byKind[kind]
 	}
 	p := Problem{Type: Base + typ, Title: strings.ReplaceAll(typ, "-", " "), Status: status,
-		Detail: fault.TextOf(err), Kind: kind.String(), Errors: []Detail{}}
+		Detail: prose.Block(fault.TextOf(err)), Kind: kind.String(), Errors: []Detail{}}
 	if f := fault.As(err); f != nil && kind != fault.Internal {
 		p.Errors = DetailsOf(f.Detail)
 	}
@@ -75,7 +77,7 @@ func Of(err error) Problem {
 func DetailsOf(ds []fault.Detail) []Detail {
 	out := make([]Detail, 0, len(ds))
 	for _, d := range ds {
-		out = append(out, Detail(d))
+		out = append(out, Detail{At: prose.Show(d.At), Text: prose.Block(d.Text)})
 	}
 	return out
 }

@@ -67,7 +67,7 @@ func BenchmarkWebShift(b *testing.B) {
 				b.Fatal(err)
 			}
 			address := serve(b, httpd.Config{Desk: f.Desk, API: rest, Web: pages, Now: time.Now, Logger: slog.New(slog.DiscardHandler)})
-			s := &shift{b: b}
+			s := &minute{b: b}
 			seats := make([]*seat, len(f.agents))
 			for i, a := range f.agents {
 				seats[i] = s.sit(f.Browser(a.id), address)
@@ -121,8 +121,8 @@ func planned(agents int) [][]time.Duration {
 	return all
 }
 
-// shift is what is measured of a minute's work.
-type shift struct {
+// minute is what is measured of a minute's work.
+type minute struct {
 	b       *testing.B
 	mu      sync.Mutex
 	answers times
@@ -130,7 +130,7 @@ type shift struct {
 	handed  sync.WaitGroup
 }
 
-func (s *shift) count(in *times, took time.Duration) {
+func (s *minute) count(in *times, took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	*in = append(*in, took)
@@ -138,7 +138,7 @@ func (s *shift) count(in *times, took time.Duration) {
 
 // seat is somebody's browser, with the case that it shows.
 type seat struct {
-	*shift
+	*minute
 	page    desktest.Page
 	address string
 	client  *client.Client
@@ -149,9 +149,9 @@ type seat struct {
 	}
 }
 
-func (s *shift) sit(p desktest.Page, address string) *seat {
+func (s *minute) sit(p desktest.Page, address string) *seat {
 	s.b.Helper()
-	at := &seat{shift: s, page: p, address: address, random: rand.New(rand.NewPCG(3, uint64(len(p.Token.Worker))+uint64(p.Token.Created.UnixMicro())))}
+	at := &seat{minute: s, page: p, address: address, random: rand.New(rand.NewPCG(3, uint64(len(p.Token.Worker))+uint64(p.Token.Created.UnixMicro())))}
 	var err error
 	if at.client, err = client.New("http://"+address, "", &http.Client{Transport: at}); err != nil {
 		s.b.Fatal(err)

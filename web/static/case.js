@@ -208,18 +208,23 @@ page("case", (main) => {
   }
   onOut(keep);
   onLeave(() => (form.dataset.done ? clearTimeout(typing) : keep()));
-  const draft = all("template.draft", main).map((t) => ({ worker: t.dataset.worker, ...JSON.parse(t.dataset.body || "{}") }))[0];
+  // Who left it is what the desk says, whatever stands in the draft; what is no draft is not taken over.
+  const left = $("template.draft", main)?.dataset;
+  let draft;
+  try {
+    draft = left && { ...JSON.parse(left.body || "{}"), worker: left.worker };
+  } catch {}
   if (draft) {
-    if (draft.rule) choose(draft.rule);
-    if (draft.measures) {
+    if (draft.rule > 0) choose(draft.rule);
+    if (Array.isArray(draft.measures)) {
       for (const b of boxes) {
-        const m = draft.measures.find((m) => m.kind === b.dataset.kind && (m.value ?? "") === b.dataset.value && (m.subject ?? "") === b.dataset.subject);
+        const m = draft.measures.find((m) => m?.kind === b.dataset.kind && (m.value ?? "") === b.dataset.value && (m.subject ?? "") === b.dataset.subject);
         b.checked = !!m;
         const days = $("input[name=days]", b.closest(".option"));
         if (days && m) days.value = !m.until ? "" : Math.max(1, Math.round((micro(m.until) - deskNow()) / 86400e6));
       }
     }
-    form.reasons.value = draft.reasons ?? "";
+    form.reasons.value = typeof draft.reasons === "string" ? draft.reasons : "";
     if (draft.worker !== document.documentElement.dataset.worker) toast(draft.worker + " left this draft.");
     changed();
   }

@@ -8,6 +8,9 @@ import { api, during, fresh, mine, told } from "./shell.js";
 // once, as canonical JSON. Names are ASCII, so that the order is that of their bytes.
 export const ownText = (accounts) => canonical([...new Set(accounts)].sort());
 
+// handle is a handle as it is compared: some platforms write it without an @.
+const handle = (text) => text.replace(/^@/, "").toLowerCase();
+
 // own runs the form.
 export function own(form) {
   const $ = (id) => form.querySelector("#own-" + id);
@@ -37,6 +40,8 @@ export function own(form) {
       for (const name of names) {
         const r = await api("GET", "subjects?subject=" + encodeURIComponent(name));
         if (r.sort !== "account") throw new Error(name + " is not an account.");
+        const [platform, rest] = [name.slice(0, name.indexOf(":")), name.slice(name.indexOf(":") + 1)];
+        if (r.subject.platform !== platform || (r.subject.id !== rest && handle(r.subject.handle) !== handle(rest))) refuse("the desk answered with another account than " + name);
         all.push([r.subject.platform + ":" + r.subject.id, r.subject.handle + " (" + r.subject.platform + ":" + r.subject.id + ")"]);
       }
       looked = all;
