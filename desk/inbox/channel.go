@@ -270,11 +270,16 @@ func (d *Room) deliver(ctx context.Context, j messageJob) error {
 	if err != nil || !s.People.Standing(j.Worker, d.desk.Now()).Engaged {
 		return err // who has left is told nothing more
 	}
+	content, ok := d.said(m)
+	if !ok {
+		d.desk.Logger.ErrorContext(ctx, "a message in the database was edited, or made up; it is not sent", "worker", j.Worker)
+		return nil
+	}
 	to, good := d.endpoint(c)
 	if !good || !made || j.Channel == 0 && !last {
 		return d.alter(ctx, c)
 	}
-	err = d.sender.Send(ctx, to, d.outgoing(m))
+	err = d.sender.Send(ctx, to, d.outgoing(m, content))
 	j.Made++
 	was := c.Status
 	c.Answer, c.Tried = 0, d.desk.TimeNow()
@@ -331,10 +336,10 @@ func (d *Room) alter(ctx context.Context, c store.Channel) error {
 }
 
 // outgoing is a message in the form in which it leaves the desk.
-func (d *Room) outgoing(m store.Message) alarm.Message {
+func (d *Room) outgoing(m store.Message, content []byte) alarm.Message {
 	// The identifier is the same in every attempt and tells nobody the person's pseudonym.
 	id := canonical.Sum([]byte("countersign/message/v1\n"), []byte(m.Worker), []byte("\n"), []byte(m.Key)).String()
-	return alarm.Message{ID: "msg_" + strings.TrimPrefix(id, "sha256:")[:32], Type: alarm.Type("message." + strings.ReplaceAll(m.Kind, "-", "_")), Time: m.Time, Source: d.desk.Log.Origin, Data: m.Body}
+	return alarm.Message{ID: "msg_" + strings.TrimPrefix(id, "sha256:")[:32], Type: alarm.Type("message." + strings.ReplaceAll(m.Kind, "-", "_")), Time: m.Time, Source: d.desk.Log.Origin, Data: content}
 }
 
 // jitter returns a number from 0 to 1.

@@ -13,6 +13,8 @@ import (
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hmac"
+	"crypto/sha256"
 	"fmt"
 	"time"
 
@@ -55,6 +57,7 @@ type Room struct {
 	sender  alarm.Sender
 	private alarm.Private
 	seal    cipher.AEAD
+	secret  []byte // under which messages are kept; see kept
 	keep    time.Duration
 	most    int
 }
@@ -72,6 +75,9 @@ func New(k *kernel.Kernel, a *alarms.Room, c Config) (*Room, error) {
 	if d.seal, err = cipher.NewGCMWithRandomNonce(block); err != nil {
 		return nil, fmt.Errorf("open the inbox: %w", err)
 	}
+	of := hmac.New(sha256.New, c.Secret)
+	of.Write([]byte("messages"))
+	d.secret = of.Sum(nil)
 	if d.keep == 0 {
 		d.keep = defaultKeep
 	}
@@ -121,7 +127,32 @@ func (d *Room) Tell(t *kernel.Tx, to workforce.WorkerID, n Note) error {
 }
 
 func (d *Room) insert(t *kernel.Tx, to workforce.WorkerID, n Note) {
-	t.InsertMessage(store.Message{Worker: to, Kind: string(n.Kind), Key: n.about, Time: t.Now(), Body: canonical.MustMarshal(n.Content)}, d.most)
+	m := store.Message{Worker: to, Kind: string(n.Kind), Key: n.about, Time: t.Now()}
+	content := canonical.MustMarshal(n.Content)
+	m.Body = canonical.MustMarshal(kept{Content: content, MAC: d.mac(m, content)})
+	t.InsertMessage(m, d.most)
+}
+
+// kept is a message's row: what it says, and a code under a key that is not in the database, so that
+// nobody who edits it has the desk say something else.
+type kept struct {
+	Content canonical.Raw   `json:"content"`
+	MAC     canonical.Bytes `json:"mac"`
+}
+
+func (d *Room) mac(m store.Message, content []byte) []byte {
+	h := hmac.New(sha256.New, d.secret)
+	h.Write(canonical.MustMarshal([]any{"countersign/message/v1", m.Worker, m.Kind, m.Key, m.Time, canonical.Sum(content)}))
+	return h.Sum(nil)
+}
+
+// said returns what a message says; ok is false if somebody has edited or made it up in the database.
+func (d *Room) said(m store.Message) (content []byte, ok bool) {
+	var k kept
+	if canonical.UnmarshalExact(m.Body, &k) != nil || !hmac.Equal(k.MAC, d.mac(m, k.Content)) {
+		return nil, false
+	}
+	return k.Content, true
 }
 
 // Message is a message as its person reads it.
@@ -173,7 +204,13 @@ func (d *Room) Inbox(ctx context.Context, by kernel.Caller, f Filter) (all []Mes
 	}
 	for _, row := range rows {
 		m := Message{N: row.N, Kind: Kind(row.Kind), At: row.Time, Read: row.N <= box.Seen}
-		if err := canonical.Unmarshal(row.Body, &m.Content); err != nil {
+		content, ok := d.said(row)
+		if !ok {
+			m.Text = "The database does not hold what the desk told you here: somebody edited this message, or made it up. Tell security."
+			all = append(all, m)
+			continue
+		}
+		if err := canonical.Unmarshal(content, &m.Content); err != nil {
 			return nil, box, fault.New(fault.Internal, "bad-message", "A message cannot be read.").Because(err)
 		}
 		all = append(all, m)
