@@ -113,7 +113,9 @@ func planned(agents int) [][]time.Duration {
 	random := rand.New(rand.NewPCG(1, 2))
 	all := make([][]time.Duration, agents)
 	for i := range all {
-		took := func() time.Duration { return time.Duration(float64(handling) * math.Exp(handlingSigma*random.NormFloat64())) }
+		took := func() time.Duration {
+			return time.Duration(float64(handling) * math.Exp(handlingSigma*random.NormFloat64()))
+		}
 		for at := time.Duration(random.Float64() * float64(took())); at < shiftTime; at += took() {
 			all[i] = append(all[i], at)
 		}
@@ -241,7 +243,9 @@ func (s *seat) press() {
 		s.b.Error(err)
 		return
 	}
-	body := d.Sign(func(c [32]byte) actions.Signature { return actions.Signature{Signature: ed25519.Sign(s.page.Key, c[:])} })
+	body := d.Sign(func(c [32]byte) actions.Signature {
+		return actions.Signature{Signature: ed25519.Sign(s.page.Key, c[:])}
+	})
 	s.ask(http.MethodPost, v1.Base+"/cases/"+of+"/draft", fmt.Sprintf(`{"verdict":%q}`, j.Verdict))
 	s.handed.Go(func() {
 		if _, err := s.client.Decide(context.WithoutCancel(s.b.Context()), of, body, 0); err != nil {
