@@ -166,7 +166,7 @@ func TestEveryCommandFailsInOneObject(t *testing.T) {
 }
 
 func TestWrongUse(t *testing.T) {
-	for _, args := range [][]string{{}, {"nothing"}, {"worker"}, {"worker", "end"}, {"version", "--colour"},
+	for _, args := range [][]string{{"nothing"}, {"worker"}, {"worker", "end"}, {"version", "--colour"},
 		{"action", "request", "account.takedown", "plaza:@x"}, {"subject", "tier", "plaza:@x", "highest", "--reason", "r"}} {
 		r := command(t, t.TempDir(), args...)
 		if r.code != Wrong || r.stdout != "" || !strings.Contains(r.stderr, "--help") {

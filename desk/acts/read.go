@@ -170,12 +170,13 @@ func (d *Room) newHandle(ctx context.Context, r actions.Request) string {
 }
 
 // shown returns a request for a reader of all of it, without the signatures that the reader may
-// not see.
+// not see. Everybody sees their own refusal.
 func (d *Room) shown(s *proof.State, by kernel.Caller, r store.Request) actions.Request {
 	if mayReadWarrant(s, by, r, d.desk.Now()) {
 		return r.Request
 	}
-	r.Signers, r.Declined = nil, nil
+	r.Signers = nil
+	r.Declined = slices.DeleteFunc(slices.Clone(r.Declined), func(n actions.Refusal) bool { return n.Signed.Statement.Signer != by.Worker })
 	return r.Request
 }
 
