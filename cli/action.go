@@ -269,6 +269,9 @@ func (c *actionDecline) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
+	if r.Outline {
+		return unread(r)
+	}
 	me, draft, err := s.verdict(ctx, d, r, actions.VerdictDecline)
 	if err != nil {
 		return err

@@ -26,7 +26,7 @@ type inboxCommand struct {
 func (c *inboxCommand) Help() string {
 	return "The desk tells you of each new session of yours, sends you a copy of what your own key signs, and says which requests wait for a signature that you could give and which cases come back to you. " +
 		"Look here when you doubt a page: a session or a signature that was not yours means that somebody has your key. Messages are kept for 90 days. " +
-		"With `countersign channel set` they also go to an address of yours."
+		"With `countersign channel set --webhook URL` they also go to an address of yours."
 }
 
 // followEvery is the time between two looks for messages.

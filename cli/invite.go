@@ -308,7 +308,7 @@ type inviteWithdraw struct {
 }
 
 func (c *inviteWithdraw) Help() string {
-	return "Its link is good no more, and a passkey that was made under it is not enrolled. A key that is enrolled is revoked and not taken back: countersign key revoke."
+	return "Its link is good no more, and a passkey that was made under it is not enrolled. A key that is enrolled is revoked and not taken back: countersign key revoke KEY --reason WHY"
 }
 
 func (c *inviteWithdraw) Run(ctx context.Context, s *Session) error {

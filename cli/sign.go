@@ -300,6 +300,9 @@ func (d deskClient) settled(ctx context.Context, r v1.Request, wait time.Duratio
 
 // countersign signs somebody else's held request.
 func (c *signing) countersign(ctx context.Context, s *Session, d deskClient, r v1.Request) error {
+	if r.Outline {
+		return unread(r)
+	}
 	me, draft, err := s.verdict(ctx, d, r, actions.VerdictCountersign)
 	if err != nil {
 		return err

@@ -116,7 +116,7 @@ func TestApprovedByWhoeverEditsRows(t *testing.T) {
 			}
 			for _, statement := range []string{
 				`update request set status = 'approved', core = ` + c.core + `, entry = (select entry from request where core is not null) where id = $1`,
-				`update job set kind = 'desk.carry', due = 0 where unique_key = $1`,
+				`update job set kind = 'desk.carry', due = 0 where unique_key = $1 and kind <> 'desk.waiting'`,
 			} {
 				err := w.Store.DB().Write(t.Context(), func(tx *sqldb.Tx) error { _, err := tx.Exec(statement, held.ID); return err })
 				if err != nil {

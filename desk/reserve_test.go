@@ -2,6 +2,7 @@ package desk_test
 
 import (
 	"fmt"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -666,6 +667,40 @@ func TestReserveAfter(t *testing.T) {
 		o.Clock().Advance(time.Minute)
 		if d := after(); d != 8*time.Second {
 			t.Errorf("after cases of 3, 9, 12, 100 and 200 seconds it is %s, want 8 s", d)
+		}
+	})
+}
+
+// TestReservedKilled: the desk dies when a reservation is committed and nothing of its case was read.
+// The reservation stands: the case is nobody else's, and next gives it to whom it is kept for.
+func TestReservedKilled(t *testing.T) {
+	desktest.Both(t, func(t *testing.T, options desktest.Options) {
+		dies := false
+		options.Step = func(name string) {
+			if dies && name == casework.StepReserved {
+				runtime.Goexit()
+			}
+		}
+		o := newOffice(t, options)
+		o.Clock().Hold()
+		o.flagMany("1", "2", "3")
+		first := o.Take("ann")
+		dies = true
+		var call sync.WaitGroup
+		call.Go(func() {
+			_, err := o.Desk.Reserve(t.Context(), desktest.As("ann"), beside(first))
+			t.Errorf("the desk did not die: %v", err)
+		})
+		call.Wait()
+		dies = false
+		if at, _ := o.parked("ann"); at != "post/2" {
+			t.Fatalf("what is kept for ann is %q", at)
+		}
+		if got := o.Take("abe"); got.Case.Subject.ID != "post/3" {
+			t.Errorf("abe is given %s", got.Case.Subject.ID)
+		}
+		if got := o.Take("ann"); got.Case.Subject.ID != "post/2" {
+			t.Errorf("ann is given %s", got.Case.Subject.ID)
 		}
 	})
 }

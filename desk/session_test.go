@@ -504,7 +504,7 @@ func TestSwitchedWithRequestsOpen(t *testing.T) {
 		for _, h := range held {
 			var r actions.Request
 			desktest.Until(t, "the held request has ended", func() bool {
-				r, err = to.RequestByID(t.Context(), desktest.As("ann"), h.ID)
+				r, err = to.RequestByID(t.Context(), desktest.As(h.Requester()), h.ID)
 				return err == nil && r.Status != actions.StatusHeld
 			})
 			if r.Status != actions.StatusVoid || r.Outcome != "other-formats" {

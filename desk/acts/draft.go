@@ -253,7 +253,8 @@ func (d *Room) confirms(ctx context.Context, a actions.Action) (bool, error) {
 }
 
 // DraftUndo turns a request that was executed into the action that lifts its measure. It
-// does not read the subject: the undo expects the state that the request left.
+// does not read the subject: the undo expects the state that the request left. Whoever may lift
+// another company's measure reads in the draft what they sign: the subject.
 func (d *Room) DraftUndo(ctx context.Context, by kernel.Caller, request string, w UndoWish) (Draft, error) {
 	s, err := d.desk.State(ctx)
 	if err != nil {
@@ -261,9 +262,6 @@ func (d *Room) DraftUndo(ctx context.Context, by kernel.Caller, request string, 
 	}
 	r, err := d.desk.Load(ctx, request)
 	if err != nil {
-		return Draft{}, err
-	}
-	if err := d.unread(ctx, s, by, r); err != nil {
 		return Draft{}, err
 	}
 	spec, _ := actions.SpecOf(r.Action.Kind)
@@ -293,6 +291,9 @@ func (d *Room) DraftUndo(ctx context.Context, by kernel.Caller, request string, 
 	}
 	lifts := actions.LiftsOf(a, m, by.Worker, d.desk.Now(), s.Trust.UndoWindow)
 	out, err := d.draft(s, by, a, d.desk.IDs.New(proof.RequestPrefix), signingKey{w.Key, w.Session}, lifts)
+	if err == nil && out.Verdict == policy.Forbidden {
+		err = d.unread(ctx, s, by, r)
+	}
 	if older := r.Action.Command.Confirms(); err == nil && older != "" {
 		out.Reasons = append(out.Reasons, proof.Reason{Policy: "replaced",
 			Text: fmt.Sprintf("The measure took the place of the measure of %s. The undo does not put that one back: the subject will be as it was before both.", older)})
@@ -443,9 +444,6 @@ func (d *Room) DraftVerdict(ctx context.Context, by kernel.Caller, request strin
 	if err != nil {
 		return Draft{}, err
 	}
-	if err := d.unread(ctx, s, by, r); err != nil {
-		return Draft{}, err
-	}
 	if !r.Open() {
 		return Draft{}, fault.New(fault.Conflict, "not-open", "The request is %s; it takes no more signatures.", r.Status.Word())
 	}
@@ -472,6 +470,15 @@ func (d *Room) DraftVerdict(ctx context.Context, by kernel.Caller, request strin
 	st := r.Signed.Statement
 	st.Verdict, st.Signer, st.Key, st.Nonce, st.NotBefore, st.Policy = v, by.Worker, key, d.desk.Random(32), d.desk.TimeNow(), s.Policy.Digest()
 	st.Session = canonical.Digest{} // a session signs no verdict on a request
+	// Somebody who may not read the request may not sign it either. Their signature is refused, with the
+	// reason and on record, when it is handed in; the draft tells them nothing.
+	whole, err := d.readsWhole(ctx, s, by, r)
+	if err != nil {
+		return Draft{}, err
+	}
+	if !whole {
+		r.Request = outline(r.Request)
+	}
 	return Draft{Action: r.Action, Statement: st}, nil
 }
 

@@ -330,7 +330,7 @@ func (d *Room) alter(ctx context.Context, c store.Channel) error {
 				return err
 			}
 			return d.alarms.Raise(t, alarms.Alarm{Kind: string(alarm.ChannelAltered), Severity: alarms.Page, Text: fmt.Sprintf("The database does not hold the address that %s declared for messages: somebody else changed it. "+
-				"Nothing is sent there, and the messages stay in the inbox. %[1]s declares the address again with `countersign channel set`.", c.Worker)})
+				"Nothing is sent there, and the messages stay in the inbox. %[1]s declares the address again with `countersign channel set --webhook URL`.", c.Worker)})
 		}, nil
 	})
 }

@@ -46,6 +46,7 @@ var (
 	otherSteps = map[string][2]string{
 		"desk." + kernel.StepCountersigned:  {"test/system", "TestKilledOnPlaza"},
 		"desk." + casework.StepSettled:      {"desk", "TestSettledKilled"},
+		"desk." + casework.StepReserved:     {"desk", "TestReservedKilled"},
 		"executor." + executor.StepSeen:     {"executor", "TestKilledWatching"},
 		"executor." + executor.StepBreached: {"executor", "TestKilledWatching"},
 		"executor." + executor.StepTaken:    {"executor", "TestTakenKilled"},
