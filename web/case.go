@@ -21,7 +21,6 @@ import (
 	"countersign.dev/platform"
 	"countersign.dev/prose"
 	"countersign.dev/wording"
-	"countersign.dev/workforce"
 )
 
 // casePage is what the page of a case shows.
@@ -139,7 +138,7 @@ func (s *Server) aCase(ctx context.Context, r *http.Request, by reader) (view, e
 	if err != nil {
 		return view{}, err
 	}
-	p := casePage{Case: v.Case, Shown: v.Shown, Holder: v.Holder, Lately: v.Lately, Notes: v.Notes}
+	p := casePage{Case: v.Case, Shown: v.Shown, Holder: v.Holder, MayTake: v.MayTake, Lately: v.Lately, Notes: v.Notes}
 	if v.Case.State == cases.Claimed && v.Case.Holder == by.Worker && s.config.Now().Before(v.Case.Until.Time) {
 		// A case that the reader holds is shown as the claim shows it: that is what a decision
 		// says was seen. The desk stores it anew where the case has changed.
@@ -206,8 +205,6 @@ func (s *Server) casePage(ctx context.Context, by reader, p casePage) (view, err
 	p.RuleData = string(canonical.MustMarshal(data))
 	p.Choices = choices(state, p.Shown)
 	p.Groups, p.Copies, p.Referrals = groupsOf(p.Shown), copiesOf(p.Shown.Evidence), rules.Referrals
-	mine := func(w workforce.WorkerID) bool { return w == by.Worker }
-	p.MayTake = !p.Mine && (state.People.Standing(by.Worker, p.Now).Has(workforce.Lead) && p.Case.State != cases.Claimed || mine(p.Case.Turn) || mine(p.Case.By) || mine(p.Case.Holder))
 	kept, err := s.desk.EvidenceOf(ctx, by.of(), p.Case.ID)
 	if err != nil {
 		return view{}, err

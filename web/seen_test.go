@@ -15,7 +15,12 @@ import (
 // inSight reports whether all of the first thing that a selector finds is on the screen as it is now,
 // and covered by nothing.
 func inSight(tab *testenv.Tab, selector string) bool {
-	return testenv.Eval[bool](tab, `((selector) => {
+	return testenv.Eval[bool](tab, sightOf(selector))
+}
+
+// sightOf is inSight as a condition.
+func sightOf(selector string) string {
+	return `((selector) => {
 	const at = document.querySelector(selector);
 	if (!at) return false;
 	const r = at.getBoundingClientRect();
@@ -24,7 +29,7 @@ func inSight(tab *testenv.Tab, selector string) bool {
 		const top = document.elementFromPoint(x, y);
 		return top === at || at.contains(top) || top?.contains(at) && top.matches("p, div");
 	});
-})("`+selector+`")`)
+})("` + selector + `")`
 }
 
 // signInByFile opens a browser and signs a person in with a key file.
@@ -116,16 +121,13 @@ func TestSubmitInSight(t *testing.T) {
 	onCase(tab, got.Case.ID)
 	tab.Press("1")
 	tab.WaitText("#departs", "the usual ones")
-	look := func(when string) {
+	look := func() {
 		t.Helper()
-		tab.Wait("=> new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))")
-		if !inSight(tab, ".pinned button") {
-			t.Errorf("%s: the button is not in sight", when)
-		}
+		tab.Wait("=> " + sightOf(".pinned button"))
 	}
-	look("at the top")
+	look() // at the top
 	testenv.Eval[bool](tab, "(scrollTo(0, 99999), true)")
-	look("at the end")
+	look() // at the end
 	testenv.Eval[bool](tab, "(scrollTo(0, 0), true)")
 	testenv.Eval[bool](tab, `(() => {
 		const bar = document.createElement("div");
@@ -134,11 +136,11 @@ func TestSubmitInSight(t *testing.T) {
 		document.documentElement.style.setProperty("--tour", "90px");
 		return true;
 	})()`)
-	look("over a bar")
+	look() // over a bar
 	testenv.Eval[bool](tab, "(document.querySelector('.option input[name=measure]:checked').click(), true)")
 	tab.Click(".pinned button")
 	tab.Wait("#verdict-error:not(:empty)")
-	look("with an error")
+	look() // with an error
 	if !inSight(tab, "#verdict-error") {
 		t.Error("the error is not in sight")
 	}
@@ -149,5 +151,5 @@ func TestSubmitInSight(t *testing.T) {
 	}
 	tab.Click("#rail-open")
 	tab.Wait(".rail.open")
-	look("on a phone")
+	look() // on a phone
 }

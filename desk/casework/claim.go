@@ -192,7 +192,7 @@ func (d *Room) Claim(ctx context.Context, by kernel.Caller, id string) (Taken, e
 			if !d.worksOn(s, st, c) {
 				return d.noCaseFor(s, st, c)
 			}
-			if err := d.byName(t, st, by.Worker, c); err != nil {
+			if err := d.byName(t.Tx, st, by.Worker, c); err != nil {
 				return err
 			}
 			if err := d.barred(t, by.Worker, c); err != nil {
@@ -229,12 +229,12 @@ func (d *Room) Claim(ctx context.Context, by kernel.Caller, id string) (Taken, e
 
 // byName refuses a claim by identifier of somebody who is neither a lead, nor the last holder,
 // nor asked.
-func (d *Room) byName(t *kernel.Tx, st workforce.Standing, w workforce.WorkerID, c cases.Case) error {
+func (d *Room) byName(stx *store.Tx, st workforce.Standing, w workforce.WorkerID, c cases.Case) error {
 	if st.Has(workforce.Lead) || c.Turn == w || c.By == w || c.State == cases.Asked && c.For(false, st.Has(workforce.Specialist)) || c.State == cases.Claimed && c.Holder == w {
 		return nil
 	}
 	if c.Claim > 0 {
-		last, err := t.Tx.Claim(c.ID, c.Claim)
+		last, err := stx.Claim(c.ID, c.Claim)
 		if err != nil {
 			return err
 		}

@@ -28,6 +28,7 @@ type View struct {
 	Drafts    []store.CaseDraft // of the caller, and for whoever holds the case of others
 	Notes     []store.CaseNote  // oldest first, under the names that the reader may have
 	Preserved []store.Preservation
+	MayTake   bool   // the caller is one of those who claim the case by its identifier, and nobody else holds it
 	Lately    []Look // who else had the case before them in the last ten minutes, newest first
 }
 
@@ -80,6 +81,13 @@ func (d *Room) Case(ctx context.Context, by kernel.Caller, id string) (View, err
 					return err
 				}
 				out.Requests[request] = string(r.Status)
+			}
+		}
+		free := c.State.Takeable() || c.State == cases.Claimed && !d.desk.Now().Before(c.Until.Time)
+		if free && d.worksOn(s, st, c) {
+			err := d.byName(stx, st, by.Worker, c)
+			if out.MayTake = err == nil; err != nil && !fault.Is(err, "not-by-name") {
+				return err
 			}
 		}
 		if out.Lately, err = d.lately(stx, s, st, c); err != nil {
