@@ -119,7 +119,8 @@ func (d *Room) Case(ctx context.Context, by kernel.Caller, id string) (View, err
 	return out, nil
 }
 
-// lately returns who else had a case before them: of those who work on its queue. Whoever reads it
+// lately returns who else had a case before them: of those who work on its queue, and without its
+// holder, who is named anyway. Whoever reads it
 // for an investigation or an audit is not told of.
 func (d *Room) lately(stx *store.Tx, s *proof.State, reader workforce.Standing, c cases.Case) (all []Look, err error) {
 	now := d.desk.Now()
@@ -128,7 +129,7 @@ func (d *Room) lately(stx *store.Tx, s *proof.State, reader workforce.Standing, 
 		return nil, err
 	}
 	for _, o := range openings {
-		if o.Worker == reader.Worker || !d.worksOn(s, s.People.Standing(o.Worker, now), c) {
+		if o.Worker == reader.Worker || c.State == cases.Claimed && o.Worker == c.Holder || !d.worksOn(s, s.People.Standing(o.Worker, now), c) {
 			continue
 		}
 		who := named(s, reader, o.Worker)
