@@ -280,7 +280,11 @@ func (s *stream) write(out []byte) error {
 	if _, err := s.w.Write(out); err != nil {
 		return err
 	}
-	return s.rc.Flush()
+	if err := s.rc.Flush(); err != nil {
+		return err
+	}
+	// Over HTTP/2 a deadline ends a stream also while nothing is written.
+	return s.rc.SetWriteDeadline(time.Time{})
 }
 
 // told is the data of an event: it has no room for content.

@@ -280,3 +280,24 @@ func TestQuery(t *testing.T) {
 		}
 	}
 }
+
+// TestQuietStreams: no deadline runs while nothing is written. Over HTTP/2 it would end the stream.
+func TestQuietStreams(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		r, _ := open(t, f)
+		for _, text := range []string{r.read(), func() string {
+			f.change("e-1", news.Event{Topic: news.Topic{Sort: news.Case, ID: "cas_1"}, Version: 2})
+			return r.read()
+		}()} {
+			if text == "" {
+				t.Error("nothing was written")
+			}
+			r.mu.Lock()
+			if !r.deadline.IsZero() {
+				t.Errorf("a quiet stream ends at %s", r.deadline)
+			}
+			r.mu.Unlock()
+		}
+	})
+}
