@@ -89,6 +89,25 @@ type Case struct {
 	// that queue until it is more severe, or is decided; empty: nobody moved it.
 	MovedAt Severity
 
+	// What queues choose and order by besides what was reported, as it was known when the case was
+	// placed.
+	Tier   actions.Tier   // of its subject or owner, the higher one; empty: not read yet
+	Reach  int64          // followers of the owner, or views where the platform promises them; 0: not known
+	Born   canonical.Time // since when the subject is there; zero: not known
+	Likely int64          // thousandths: how likely it violates, by the records of its reporters; 0: not known
+	Score  int64          // thousandths: the highest score that a program gave; 0: none did
+
+	Started  canonical.Time // when its promise began: when it was opened, or opened again
+	Factor   int64          // thousandths: the part of the promise after which it is due; 0: all of it
+	Ordering int64          // the number of the lead's order of its queue that placed it; 0: none
+
+	Anew      int64 // distinct reporters since it was decided
+	AnewLimit int64 // how many of these open it again; 0: the usual number
+
+	// Look is the identifier of the second look, or of the calibration, for which this case is a copy
+	// of a decided one; empty: it is a case of its own.
+	Look string
+
 	// Media is when the clock of its media is due; zero: it does not run, or nobody has read it.
 	// It stands in a row of its own.
 	Media canonical.Time

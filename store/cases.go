@@ -15,19 +15,22 @@ import (
 )
 
 const caseColumns = `id, version, state, sort, platform, subject, handle, subject_sort, owner, reasons, sources, severity, language, reports, reporters,
-	queue, queue_set, due, opened, updated, opened_by, claim, holder, until, turn, turn_why, skips, question, into_case, escalate, language_told, moved_at`
+	queue, queue_set, due, opened, updated, opened_by, claim, holder, until, turn, turn_why, skips, question, into_case, escalate, language_told, moved_at,
+	tier, reach, born, likely, score, started, factor, ordering, anew, anew_limit, look`
 
 func scanCase(row sqldb.Row) (cases.Case, error) {
 	var c cases.Case
 	var reasons, sources []byte
 	var set string
-	var due, opened, updated, until, told int64
+	var due, opened, updated, until, told, born, started int64
 	if err := row.Scan(&c.ID, &c.Version, &c.State, &c.Sort, &c.Subject.Platform, &c.Subject.ID, &c.Subject.Handle, &c.Of, &c.Owner, &reasons, &sources,
 		&c.Severity, &c.Language, &c.Reports, &c.Reporters, &c.Queue, &set, &due, &opened, &updated, &c.By, &c.Claim, &c.Holder, &until,
-		&c.Turn, &c.TurnWhy, &c.Skips, &c.Question, &c.Into, &c.Escalate, &told, &c.MovedAt); err != nil {
+		&c.Turn, &c.TurnWhy, &c.Skips, &c.Question, &c.Into, &c.Escalate, &told, &c.MovedAt,
+		&c.Tier, &c.Reach, &born, &c.Likely, &c.Score, &started, &c.Factor, &c.Ordering, &c.Anew, &c.AnewLimit, &c.Look); err != nil {
 		return c, err
 	}
 	c.Due, c.Opened, c.Updated, c.Until = canonical.FromMicro(due), canonical.FromMicro(opened), canonical.FromMicro(updated), canonical.FromMicro(until)
+	c.Born, c.Started = canonical.FromMicro(born), canonical.FromMicro(started)
 	c.LanguageTold = told != 0
 	if err := canonical.Unmarshal(reasons, &c.Reasons); err != nil {
 		return c, fmt.Errorf("case %s: its reasons are not as they were written: %w", c.ID, err)
@@ -47,7 +50,8 @@ func caseArgs(c cases.Case) []any {
 	return []any{c.ID, c.Version, string(c.State), string(c.Sort), c.Subject.Platform, c.Subject.ID, c.Subject.Handle, string(c.Of), c.Owner,
 		canonical.MustMarshal(c.Reasons), canonical.MustMarshal(c.Sources), string(c.Severity), c.Language, c.Reports, c.Reporters,
 		c.Queue, c.QueueSet.String(), c.Due.Micro(), c.Opened.Micro(), c.Updated.Micro(), string(c.By), c.Claim, string(c.Holder), c.Until.Micro(),
-		string(c.Turn), c.TurnWhy, c.Skips, c.Question, c.Into, c.Escalate, asInt(c.LanguageTold), string(c.MovedAt)}
+		string(c.Turn), c.TurnWhy, c.Skips, c.Question, c.Into, c.Escalate, asInt(c.LanguageTold), string(c.MovedAt),
+		string(c.Tier), c.Reach, c.Born.Micro(), c.Likely, c.Score, c.Started.Micro(), c.Factor, c.Ordering, c.Anew, c.AnewLimit, c.Look}
 }
 
 // NoCase is the refusal of an identifier that names no case, or none that the caller may know of.
@@ -95,7 +99,7 @@ func (tx *Tx) OpenCases(platform string, subjects []string, sort cases.Sort) (ma
 	// Everybody locks in the order of the subjects, so that nodes do not block each other.
 	subjects = slices.Compact(slices.Sorted(slices.Values(subjects)))
 	return by, inParts(3, subjects, func(places string, args []any) error {
-		all, err := sqldb.AllAnew(tx.Tx, scanCase, `select `+caseColumns+` from case_file where platform = $1 and sort = $2 and subject in (`+places+`) and state in `+openStates+` order by subject`+tx.Dialect().ForUpdate(),
+		all, err := sqldb.AllAnew(tx.Tx, scanCase, `select `+caseColumns+` from case_file where platform = $1 and sort = $2 and subject in (`+places+`) and look = '' and state in `+openStates+` order by subject`+tx.Dialect().ForUpdate(),
 			append([]any{platform, string(sort)}, args...)...)
 		for _, c := range all {
 			tx.lockedCase(c)

@@ -385,7 +385,7 @@ func (d *Room) take(t *kernel.Tx, m *met, s *proof.State, rules *cases.RuleSet, 
 	c, open := m.open[subjectOf(r)]
 	if !open {
 		c = &metCase{opened: true, Case: cases.Case{ID: d.desk.IDs.New(cases.CasePrefix), Version: 1, State: cases.Waiting, Sort: cases.Flagged, Subject: r.Subject,
-			Language: r.Evidence.Language, Opened: now, Updated: now, By: from.Worker, Reasons: []cases.Reason{}, Sources: []string{}}}
+			Language: r.Evidence.Language, Opened: now, Started: now, Updated: now, By: from.Worker, Reasons: []cases.Reason{}, Sources: []string{}}}
 		m.open[subjectOf(r)] = c
 		m.moves = append(m.moves, store.Move{Case: c.ID, Version: c.Version, Move: "opened", Worker: from.Worker, Time: now})
 	}

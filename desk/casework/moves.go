@@ -559,7 +559,7 @@ func (h *hand) split(t *kernel.Tx, caseID string) (cases.Case, error) {
 		return c, err
 	}
 	now := t.Now()
-	next := cases.Case{ID: d.desk.IDs.New(cases.CasePrefix), Version: 0, State: cases.Waiting, Sort: c.Sort, Subject: to, Opened: now, Reasons: []cases.Reason{}, Sources: []string{}}
+	next := cases.Case{ID: d.desk.IDs.New(cases.CasePrefix), Version: 0, State: cases.Waiting, Sort: c.Sort, Subject: to, Opened: now, Started: now, Reasons: []cases.Reason{}, Sources: []string{}}
 	if target != "" {
 		next = locked[1]
 		switch {
