@@ -53,6 +53,7 @@ type Room struct {
 	sets   *sets.Room
 	inbox  *inbox.Room
 	secret []byte
+	looks  Looks
 	every  time.Duration
 
 	vendors  vendorCounts

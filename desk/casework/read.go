@@ -381,6 +381,9 @@ func (d *Room) Now(ctx context.Context, by kernel.Caller, id string) (linkv1.Rea
 	if err != nil {
 		return linkv1.Reading{}, err
 	}
+	if ctx, err = d.asShown(ctx, c); err != nil {
+		return linkv1.Reading{}, err
+	}
 	reading, err := d.desk.Read(ctx, s, c.Subject.String())
 	if err != nil {
 		return linkv1.Reading{}, err
@@ -407,6 +410,10 @@ func (d *Room) saw(ctx context.Context, c cases.Case, r linkv1.Reading) error {
 	for _, why := range r.Why {
 		seen.Why = append(seen.Why, why.Text)
 	}
+	body, err := canonical.Marshal(r)
+	if err != nil {
+		return err
+	}
 	return d.desk.TryChange(ctx, func(s *proof.State) (func(*kernel.Tx) error, error) {
 		_, queues, err := d.rules(ctx, s)
 		if err != nil {
@@ -417,7 +424,7 @@ func (d *Room) saw(ctx context.Context, c cases.Case, r linkv1.Reading) error {
 			if err != nil {
 				return err
 			}
-			t.SaveSeen(c.ID, seen)
+			t.SaveSeen(c.ID, seen, body)
 			next := have
 			next.Of, next.Owner = r.Sort, r.Account()
 			if r.Subject.Handle != "" {
