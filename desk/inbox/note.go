@@ -24,7 +24,9 @@ const (
 )
 
 // Kinds lists the kinds of messages.
-func Kinds() []Kind { return []Kind{KindSession, KindSignature, KindWaits, KindTurn, KindChannel, KindLook} }
+func Kinds() []Kind {
+	return []Kind{KindSession, KindSignature, KindWaits, KindTurn, KindChannel, KindLook}
+}
 
 // Content is what a message says. What waits for the reader's signature is named by its request
 // alone, and who asks and about whom is read on the request's page: so a message never tells more
