@@ -30,6 +30,7 @@ var ground = []string{"fault", "id", "canonical", "prose"}
 var house = map[string]room{
 	"fault":         {"", "everything stands on it"},
 	"id":            {"", "everything stands on it"},
+	"agreement":     {"", "pure: how far people agree; it knows neither people nor what they judged"},
 	"prose":         {"", "how text from outside is shown, and which text may be signed; it knows nothing of what it shows"},
 	"canonical":     {"", "one form of JSON for all that is signed; it knows none of it"},
 	"sqldb":         {"", "knows nothing of the problem"},
@@ -110,6 +111,7 @@ var outside = []struct {
 	{"golang.org/x/crypto/ssh", "cli rehearsal", "one package keeps the keys of sessions, in a person's ssh-agent; the demo's people have an agent in its memory"},
 	{"github.com/alecthomas/kong", "cli", "one package knows the command line"},
 	{"golang.org/x/text/unicode", "prose", "one package knows which characters people can see"},
+	{"gonum.org/", "agreement", "one package knows distributions"},
 	{"golang.org/x/text/language", "plaza", "one package checks tags of languages that people choose"},
 	{"golang.org/x/image", "plaza cases", "a platform reads its pictures, and one package of ours bounds those that we copy"},
 	{"github.com/coder/websocket", "platform/bluesky", "one package knows the PDS's event stream"},

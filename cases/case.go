@@ -115,7 +115,16 @@ type Case struct {
 
 // Facts returns what a queue's filter may speak of.
 func (c Case) Facts() Facts {
-	return Facts{Platform: c.Subject.Platform, Sort: c.Sort, Subject: c.Of, Reasons: c.Reasons, Severity: c.Severity, Language: c.Language, Sources: c.Sources}
+	return Facts{Platform: c.Subject.Platform, Sort: c.Sort, Subject: c.Of, Reasons: c.Reasons, Severity: c.Severity, Language: c.Language, Sources: c.Sources,
+		Tier: c.Tier, Reach: unknown(c.Reach), Age: c.Age(), Reporters: c.Reporters, Likely: percent(c.Likely), Score: percent(c.Score)}
+}
+
+// percent is a number in thousandths as a filter compares it.
+func percent(thousandths int64) int64 {
+	if thousandths <= 0 {
+		return -1
+	}
+	return (thousandths + 5) / 10
 }
 
 // Grave reports whether the case is of the highest severity.
@@ -159,15 +168,20 @@ func (c Case) SameFacts(o Case) bool {
 // case keeps its queue and due time if both are as before.
 func (c Case) Placed(set *QueueSet, digest canonical.Digest) Case {
 	q, _ := set.Place(c.Facts())
-	due := q.Due(c.Opened, c.Severity)
+	due := q.Due(c)
 	if chosen, ok := c.chosen(set); ok {
-		if q, due = chosen, chosen.Due(c.Opened, c.Severity); c.Due.Before(due.Time) {
+		if q, due = chosen, chosen.Due(c); c.Due.Before(due.Time) {
 			due = c.Due
 		}
 	} else {
 		c.MovedAt = ""
 	}
-	c.Queue, c.QueueSet, c.Due = q.Name, digest, due
+	return c.in(q, digest, due)
+}
+
+// in returns the case in a queue of a set.
+func (c Case) in(q *Queue, digest canonical.Digest, due canonical.Time) Case {
+	c.Queue, c.QueueSet, c.Due, c.Factor, c.Ordering = q.Name, digest, due, q.Factor(c), q.ahead.Number
 	return c
 }
 
@@ -474,7 +488,7 @@ func (c Case) MoveTo(q *Queue, now canonical.Time) (Case, error) {
 	case c.Grave() && !q.TakesHighest():
 		return c, fault.New(fault.Forbidden, "grave-case", "The case %s is of the highest severity, and the queue %s takes no such cases.", c.ID, q.Name)
 	}
-	due := q.Due(c.Opened, c.Severity)
+	due := q.Due(c)
 	if c.Due.Before(due.Time) {
 		due = c.Due
 	}

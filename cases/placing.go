@@ -8,21 +8,20 @@ import "countersign.dev/canonical"
 // as the promise changed, so that what its clock stood still stays.
 func (c Case) Replaced(old, fresh *QueueSet, digest canonical.Digest) Case {
 	q, _ := fresh.Place(c.Facts())
-	due := q.Due(c.Opened, c.Severity)
+	due := q.Due(c)
 	if old != nil {
 		was, _ := old.Place(c.Facts())
 		kept, _, ok := fresh.Queue(c.Queue)
 		if ok && (c.MovedAt != "" || was.Name != c.Queue) && (!c.Grave() || kept.TakesHighest()) {
 			q = kept
 		}
-		due = q.Due(c.Opened, c.Severity)
+		due = q.Due(c)
 		if before, _, ok := old.Queue(c.Queue); ok {
-			due = canonical.At(c.Due.Add(due.Sub(before.Due(c.Opened, c.Severity).Time)))
+			due = canonical.At(c.Due.Add(due.Sub(before.Due(c).Time)))
 		}
 	}
 	if q.Name != c.Queue {
 		c.MovedAt = ""
 	}
-	c.Queue, c.QueueSet, c.Due = q.Name, digest, due
-	return c
+	return c.in(q, digest, due)
 }

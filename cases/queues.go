@@ -3,12 +3,14 @@ package cases
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/platform"
 )
@@ -24,6 +26,7 @@ const (
 	MaxQueues     = 100
 	MaxQueueTests = 10_000
 	MaxPromise    = 90 * 24 * 60 // minutes
+	maxAge        = 1_000_000    // hours
 )
 
 // The lengths of a lease in minutes.
@@ -52,6 +55,28 @@ type Queue struct {
 	LeaseMinutes int64 `json:"lease,omitzero"`
 	// Digits are the numbers of the rules that the keys 1 to 9 choose.
 	Digits map[string]int64 `json:"digits,omitzero"`
+	// Hours are when the queue is open; null: always.
+	Hours *Hours `json:"hours,omitzero"`
+	// Order is the formula by which its cases are due within their promise; null: at its end.
+	Order *Weights `json:"order,omitzero"`
+	// Training are the trainings that its workers have. The policy says what follows.
+	Training []string `json:"training,omitzero"`
+	// Newcomers says that it is for people in their first days. The policy says what follows.
+	Newcomers bool `json:"newcomers,omitzero"`
+
+	ahead Ahead // a lead's order; see QueueSet.With
+}
+
+// Range is the whole numbers from Least to Most; a bound that is left out is none.
+type Range struct {
+	Least *int64 `json:"least,omitzero"`
+	Most  *int64 `json:"most,omitzero"`
+}
+
+// has reports whether a number is in the range; one that is not known, -1, is in none but the empty
+// one.
+func (r *Range) has(n int64) bool {
+	return r == nil || n >= 0 && (r.Least == nil || n >= *r.Least) && (r.Most == nil || n <= *r.Most)
 }
 
 // Where says which cases a queue takes: those that fit each member that is not empty. A
@@ -65,6 +90,13 @@ type Where struct {
 	Severity []Severity      `json:"severity,omitzero"`
 	Language []string        `json:"language,omitzero"`
 	Source   []string        `json:"source,omitzero"`
+	Tier     []actions.Tier  `json:"tier,omitzero"`
+
+	Reach     *Range `json:"reach,omitzero"`     // followers of the owner, or views
+	Age       *Range `json:"age,omitzero"`       // of the subject when the promise began, in hours
+	Reporters *Range `json:"reporters,omitzero"` // distinct ones
+	Likely    *Range `json:"likely,omitzero"`    // percent, by the record of its reporters
+	Score     *Range `json:"score,omitzero"`     // percent, the highest that a program gave
 }
 
 // Facts are the facts about a case that decide its queue.
@@ -76,6 +108,13 @@ type Facts struct {
 	Severity Severity      `json:"severity"`
 	Language string        `json:"language"` // BCP 47, or "und"
 	Sources  []string      `json:"sources"`  // of all its reports
+	Tier     actions.Tier  `json:"tier"`     // empty: not read yet
+
+	Reach     int64 `json:"reach"`     // -1: not known, as in what follows
+	Age       int64 `json:"age"`       // hours
+	Reporters int64 `json:"reporters"` // distinct ones
+	Likely    int64 `json:"likely"`    // percent
+	Score     int64 `json:"score"`     // percent
 }
 
 // QueueTest is a case with the queue in which it must wait. What it leaves out is: the sort
@@ -90,6 +129,16 @@ type QueueTest struct {
 	Language string        `json:"language,omitzero"`
 	Sources  []string      `json:"sources,omitzero"`
 	Queue    string        `json:"queue"`
+
+	Tier      actions.Tier `json:"tier,omitzero"`
+	Reach     int64        `json:"reach,omitzero"`
+	Age       *int64       `json:"age,omitzero"` // hours; left out: not known
+	Reporters int64        `json:"reporters,omitzero"`
+	Likely    int64        `json:"likely,omitzero"` // percent
+	Score     int64        `json:"score,omitzero"`  // percent
+	// Opened is when the case is opened, and Due by when it is due then; both or neither.
+	Opened canonical.Time `json:"opened,omitzero"`
+	Due    canonical.Time `json:"due,omitzero"`
 }
 
 // Takes reports whether a queue with this filter takes a case.
@@ -105,7 +154,9 @@ func (w Where) Takes(f Facts) bool {
 		(len(w.Group) == 0 || slices.ContainsFunc(w.Group, of)) &&
 		(len(w.Severity) == 0 || slices.Contains(w.Severity, f.Severity)) &&
 		(len(w.Language) == 0 || slices.ContainsFunc(w.Language, func(tag string) bool { return speaks(f.Language, tag) })) &&
-		(len(w.Source) == 0 || slices.ContainsFunc(w.Source, func(s string) bool { return slices.Contains(f.Sources, s) }))
+		(len(w.Source) == 0 || slices.ContainsFunc(w.Source, func(s string) bool { return slices.Contains(f.Sources, s) })) &&
+		(len(w.Tier) == 0 || slices.Contains(w.Tier, f.Tier)) &&
+		w.Reach.has(f.Reach) && w.Age.has(f.Age) && w.Reporters.has(f.Reporters) && w.Likely.has(f.Likely) && w.Score.has(f.Score)
 }
 
 // speaks reports whether a language is the one that a tag names, or a variety of it:
@@ -117,7 +168,8 @@ func speaks(language, tag string) bool {
 
 // all reports whether the filter takes every case.
 func (w Where) all() bool {
-	return len(w.Platform)+len(w.Sort)+len(w.Subject)+len(w.Reason)+len(w.Group)+len(w.Severity)+len(w.Language)+len(w.Source) == 0
+	return len(w.Platform)+len(w.Sort)+len(w.Subject)+len(w.Reason)+len(w.Group)+len(w.Severity)+len(w.Language)+len(w.Source)+len(w.Tier) == 0 &&
+		w.Reach == nil && w.Age == nil && w.Reporters == nil && w.Likely == nil && w.Score == nil
 }
 
 // Place returns the queue in which a case waits, and its place in the set: the first that
@@ -139,15 +191,6 @@ func (s *QueueSet) Queue(name string) (*Queue, int, bool) {
 	return &s.Queues[i], i, true
 }
 
-// Due returns by when somebody looks at a case first that was opened at an instant.
-func (q *Queue) Due(opened canonical.Time, s Severity) canonical.Time {
-	minutes, ok := q.Promise[s]
-	if !ok {
-		minutes = q.Promise[Low]
-	}
-	return canonical.At(opened.Add(time.Duration(minutes) * time.Minute))
-}
-
 // Lease returns how long a claim on a case of the queue runs.
 func (q *Queue) Lease() time.Duration {
 	if q.LeaseMinutes == 0 {
@@ -158,7 +201,11 @@ func (q *Queue) Lease() time.Duration {
 
 // Facts returns the facts of the test's case, judged by a rule set.
 func (t QueueTest) Facts(rules *RuleSet) Facts {
-	f := Facts{Platform: t.Platform, Sort: t.Sort, Subject: t.Subject, Reasons: t.Reasons, Severity: t.Severity, Language: t.Language, Sources: t.Sources}
+	f := Facts{Platform: t.Platform, Sort: t.Sort, Subject: t.Subject, Reasons: t.Reasons, Severity: t.Severity, Language: t.Language, Sources: t.Sources,
+		Tier: t.Tier, Reach: unknown(t.Reach), Age: -1, Reporters: max(1, t.Reporters), Likely: unknown(t.Likely), Score: unknown(t.Score)}
+	if t.Age != nil {
+		f.Age = *t.Age
+	}
 	if f.Sort == "" {
 		f.Sort = Flagged
 	}
@@ -175,6 +222,23 @@ func (t QueueTest) Facts(rules *RuleSet) Facts {
 		f.Sources = []string{SourcePerson}
 	}
 	return f
+}
+
+// unknown is a number of a case as a filter compares it: 0 is one that nobody knows.
+func unknown(n int64) int64 {
+	if n == 0 {
+		return -1
+	}
+	return n
+}
+
+// asCase returns a case with the facts of the test.
+func (t QueueTest) asCase(f Facts) Case {
+	c := Case{Severity: f.Severity, Opened: t.Opened, Started: t.Opened, Reach: t.Reach, Likely: t.Likely * 10, Score: t.Score * 10}
+	if t.Age != nil {
+		c.Born = canonical.At(t.Opened.Add(-time.Duration(*t.Age) * time.Hour))
+	}
+	return c
 }
 
 // ParseQueues reads a queue set for a rule set, and runs the tests in it. Without a rule
@@ -219,6 +283,16 @@ func (s *QueueSet) check(f *file, rules *RuleSet) {
 		q.Where.check(f, member(at, "where"), about)
 		q.checkPromise(f, at, about)
 		q.checkDigits(f, at, about, rules)
+		q.Hours.check(f, member(at, "hours"), about)
+		q.Order.check(f, member(at, "order"), about)
+		values(f, member(at, "training"), about, q.Training, nameForm.MatchString, "the name of a training is 1 to 32 lower-case letters, digits and dashes, and begins with a letter")
+		if last && (len(q.Training) > 0 || q.Newcomers) {
+			f.wrong(at, about, "the last queue takes what no other does, so that it asks for no training and is not for newcomers alone")
+		}
+		q.Hours.ready()
+	}
+	if len(f.bad) == 0 {
+		s.checkCounts(f)
 	}
 	if len(f.bad) == 0 && rules != nil {
 		s.checkTests(f, rules, names)
@@ -233,7 +307,49 @@ func (w Where) check(f *file, at jsontext.Pointer, about string) {
 	values(f, member(at, "group"), about, w.Group, func(g Group) bool { return slices.Contains(Groups, g) }, "a group of reasons is violence, sexual, child-safety, harassment, misleading, rule, self-harm, other or appeal")
 	values(f, member(at, "severity"), about, w.Severity, Severity.Known, "a severity is low, medium, high or highest")
 	values(f, member(at, "language"), about, w.Language, languageForm.MatchString, "write a BCP 47 tag such as de, or und")
+	values(f, member(at, "tier"), about, w.Tier, func(t actions.Tier) bool { return slices.Contains(actions.Tiers, t) }, "a tier is standard, protected or critical")
+	w.Reach.check(f, member(at, "reach"), about, math.MaxInt64)
+	w.Age.check(f, member(at, "age"), about, math.MaxInt64)
+	w.Reporters.check(f, member(at, "reporters"), about, math.MaxInt64)
+	w.Likely.check(f, member(at, "likely"), about, 100)
+	w.Score.check(f, member(at, "score"), about, 100)
 	values(f, member(at, "source"), about, w.Source, func(s string) bool { return slices.Contains(Sources, s) }, "a source is person, trusted-flagger, authority, program or worker")
+}
+
+func (r *Range) check(f *file, at jsontext.Pointer, about string, most int64) {
+	if r == nil {
+		return
+	}
+	low, high := int64(0), most
+	if r.Least != nil {
+		low = *r.Least
+	}
+	if r.Most != nil {
+		high = *r.Most
+	}
+	if r.Least == nil && r.Most == nil || low < 0 || high > most || low > high {
+		f.wrong(at, about, "a range is {\"least\": N}, {\"most\": N} or both, of whole numbers that are not negative, the least first, and percents to 100")
+	}
+}
+
+// checkCounts refuses a queue that looks at a case sooner for the number of people who reported it:
+// whoever has many accounts would choose what is urgent.
+func (s *QueueSet) checkCounts(f *file) {
+	for i := range s.Queues {
+		q := &s.Queues[i]
+		if q.Where.Reporters == nil || q.Where.Reporters.Least == nil {
+			continue
+		}
+		for j := range s.Queues[i+1:] {
+			behind := &s.Queues[i+1+j]
+			for _, sev := range Severities {
+				if q.Promise[sev] < behind.Promise[sev] {
+					f.wrong(member(element("/queues", i), "promise"), "queue "+q.Name, "the queue asks for a number of reporters and promises the severity %s sooner than the queue %s behind it; numbers of reports alone make nothing urgent, so give it %d minutes at least", sev, behind.Name, behind.Promise[sev])
+					return
+				}
+			}
+		}
+	}
 }
 
 // values checks the values of one member of a filter: each is one that there is, and is
@@ -309,6 +425,12 @@ func (s *QueueSet) checkTests(f *file, rules *RuleSet, names map[string]bool) {
 			Severity: []Severity{facts.Severity}, Language: []string{facts.Language}}
 		asked.check(f, at, about)
 		Where{Reason: facts.Reasons, Source: facts.Sources}.check(f, at, about)
+		if t.Tier != "" && !slices.Contains(actions.Tiers, t.Tier) {
+			f.wrong(member(at, "tier"), about, "a tier is standard, protected or critical")
+		}
+		if t.Reach < 0 || t.Age != nil && (*t.Age < 0 || *t.Age > maxAge) || t.Reporters < 0 || t.Likely < 0 || t.Likely > 100 || t.Score < 0 || t.Score > 100 {
+			f.wrong(at, about, "reach, age in hours and reporters are whole numbers that are not negative; likely and score are percents")
+		}
 		switch {
 		case len(f.bad) > before:
 		case !names[t.Queue]:
@@ -316,6 +438,10 @@ func (s *QueueSet) checkTests(f *file, rules *RuleSet, names map[string]bool) {
 		default:
 			if q, _ := s.Place(facts); q.Name != t.Queue {
 				f.wrong(at, about, "the case waits in the queue %s, and the test says %s; correct one of them", q.Name, t.Queue)
+			} else if t.Opened.IsZero() != t.Due.IsZero() {
+				f.wrong(at, about, "a test says both when the case is opened and when it is due, or neither")
+			} else if due := q.Due(t.asCase(facts)); !t.Due.IsZero() && !due.Equal(t.Due.Time) {
+				f.wrong(member(at, "due"), about, "the case is due at %s, and the test says %s; correct one of them. %s", due, t.Due, q.Because(t.asCase(facts)))
 			}
 		}
 	}

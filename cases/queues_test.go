@@ -18,7 +18,7 @@ func TestBadQueues(t *testing.T) {
 	text := cases.DefaultQueues()
 	for _, c := range []struct{ old, fresh, at, what string }{
 		{`"v": "countersign/queues/v1"`, `"v": "countersign/rules/v1"`, "queues.json:2", `write "countersign/queues/v1"`},
-		{`"name": "safety"`, `"name": "safety", "order": "due"`, "queues.json:5", "queues.0.order is not known here"},
+		{`"name": "safety"`, `"name": "safety", "sorted": "due"`, "queues.json:5", "queues.0.sorted is not known here"},
 		{`"name": "high"`, `"name": "safety"`, "queues.json:12 queue safety", "occurs once"},
 		{`"name": "high"`, `"name": "High"`, "queues.json:12 queue High", "lower-case"},
 		{`"where": {"severity": ["highest"]}`, `"where": {}`, "queues.json:7 queue safety", "the queues behind it stay empty"},
@@ -112,7 +112,7 @@ func TestPromises(t *testing.T) {
 		t.Fatalf("the queue spam is at place %d", i)
 	}
 	for s, want := range map[cases.Severity]time.Duration{cases.Low: 24 * time.Hour, cases.Medium: 12 * time.Hour, cases.High: 4 * time.Hour, cases.Highest: time.Hour, "": 24 * time.Hour} {
-		if due := q.Due(opened, s); due.Sub(opened.Time) != want {
+		if due := q.Due(cases.Case{Opened: opened, Severity: s}); due.Sub(opened.Time) != want {
 			t.Errorf("a case of severity %q is due after %s", s, due.Sub(opened.Time))
 		}
 	}
@@ -162,6 +162,7 @@ func FuzzQueues(f *testing.F) {
 	f.Add(cases.DefaultQueues(), "plaza", "MisleadingSpam", "de", "low")
 	f.Add(`{"v": "countersign/queues/v1", "queues": [null], "tests": [null]}`, "", "", "", "")
 	f.Add(strings.Replace(cases.DefaultQueues(), `"lease": 20`, `"lease": 9223372036854775807`, 1), "bluesky", "Other", "und", "highest")
+	f.Add(strings.Replace(cases.DefaultQueues(), `"lease": 20`, `"lease": 20, "order": {"likely": 40, "reach": 35, "half_life": 1}, "hours": {"zone": "Europe/Berlin", "open": {"mon": ["08:00-12:00", "13:00-24:00"]}, "closed": ["2026-12-25"]}`, 1), "plaza", "Other", "und", "highest")
 	f.Fuzz(func(t *testing.T, text, platformName, reason, language, severity string) {
 		s, err := cases.ParseQueues(text, rules)
 		if err != nil {
@@ -175,7 +176,7 @@ func FuzzQueues(f *testing.F) {
 			t.Errorf("the case waits in %v", q)
 		}
 		at := canonical.At(time.Unix(1_800_000_000, 0))
-		if due := q.Due(at, cases.Severity(severity)); !due.After(at.Time) {
+		if due := q.Due(cases.Case{Opened: at, Severity: cases.Severity(severity), Likely: 900, Reach: 1 << 40}); !due.After(at.Time) {
 			t.Errorf("a case is due at %s", due)
 		}
 	})

@@ -291,6 +291,7 @@ type metCase struct {
 	cases.Case
 	opened bool // by the call
 	news   bool // something else than its counters has changed
+	placed bool // the call has changed when it is due, or where it waits
 	listed bool // among those to be written
 	asked  bool // the call has asked for its evidence
 	// answered says that the case is held, and that nobody has reported in it since its decision.
@@ -350,7 +351,7 @@ func (m *met) write(t *kernel.Tx) {
 		case c.opened:
 			opened = append(opened, c.Case)
 			clocks = append(clocks, promiseOf(c.Case))
-		case c.news:
+		case c.news, c.placed:
 			t.SaveCase(c.Case)
 			t.MoveClock(c.ID, store.PromiseClock, c.Due)
 		default:
@@ -402,7 +403,7 @@ func (d *Room) take(t *kernel.Tx, m *met, s *proof.State, rules *cases.RuleSet, 
 		m.reportings = append(m.reportings, reporting)
 	}
 	before := c.Case
-	c.Case = c.With(reason, severity, from.Source, language(r), first)
+	c.Case = c.With(reason, severity, from.Source, language(r), first).Scored(r.Scores)
 	c.Updated = now
 	switch {
 	case !open:
@@ -417,6 +418,11 @@ func (d *Room) take(t *kernel.Tx, m *met, s *proof.State, rules *cases.RuleSet, 
 			return nil, err
 		}
 		m.moves = append(m.moves, store.Move{Case: c.ID, Version: c.Version, Move: "reported", Time: now, Detail: canonical.MustMarshal(map[string]any{"reason": reason, "report": row.ID})})
+	case !before.SameOrder(c.Case):
+		// That is nothing new to judge, and may be reason to look sooner.
+		if placed := c.Placed(queues, s.Queues.Digest); placed.Queue != c.Queue || placed.Due != c.Due || placed.Factor != c.Factor || c.Score != before.Score {
+			c.Case, c.placed = placed, true
+		}
 	}
 	if c.ChildSafety() && !before.ChildSafety() {
 		c.childSafety = true

@@ -430,7 +430,8 @@ func (d *Room) saw(ctx context.Context, c cases.Case, r linkv1.Reading) error {
 			if r.Subject.Handle != "" {
 				next.Subject.Handle = r.Subject.Handle
 			}
-			if have.SameFacts(next) && have.Subject == next.Subject {
+			next = next.Known(subjectFacts(s, next, r, seen))
+			if have.SameFacts(next) && have.Subject == next.Subject && have.SameOrder(next) {
 				return nil
 			}
 			// Now that the owner is known, the case may be its holder's own affair.
@@ -441,7 +442,7 @@ func (d *Room) saw(ctx context.Context, c cases.Case, r linkv1.Reading) error {
 				d.moved(t, "", freed, "own-affair", nil)
 				return nil
 			}
-			if have.State != cases.Claimed {
+			if have.State.Open() {
 				next = next.Placed(queues, s.Queues.Digest)
 				t.MoveClock(c.ID, store.PromiseClock, next.Due)
 			}
@@ -449,6 +450,24 @@ func (d *Room) saw(ctx context.Context, c cases.Case, r linkv1.Reading) error {
 			return nil
 		}, nil
 	})
+}
+
+// subjectFacts returns what a reading says that queues order by: of content, how many follow the account
+// that owns it.
+func subjectFacts(s *proof.State, c cases.Case, r linkv1.Reading, seen cases.ShownState) cases.SubjectFacts {
+	f := cases.SubjectFacts{Tier: tierOf(s, c, &seen)}
+	number := func(of map[platform.Fact]any, name platform.Fact) int64 {
+		n, _ := of[name].(int64)
+		return n
+	}
+	f.Reach = number(r.State.Facts, platform.FactFollowers)
+	if f.Reach == 0 && r.Owner != nil {
+		f.Reach = number(r.Owner.Facts, platform.FactFollowers)
+	}
+	if at := number(r.State.Facts, platform.FactCreated); at > 0 {
+		f.Born = canonical.At(time.Unix(at, 0))
+	}
+	return f
 }
 
 // What is known of a report by the program that handed it in: nothing about people.

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -273,11 +274,21 @@ func (b *Tab) end() {
 	if len(at) > 2000 {
 		at = at[:2000] + "…"
 	}
-	file, err := b.shoot(ctx, "failed-"+b.t.Name())
+	file, err := b.shoot(ctx, fmt.Sprintf("failed-%s-%d", b.t.Name(), b.number()))
 	if err != nil {
 		file = err.Error()
 	}
 	b.t.Logf("the page at the end (%s): %s", file, at)
+}
+
+// tabs counts the tabs that were opened for each test.
+var tabs sync.Map
+
+// number is the number of the tab among those whose pages a failed test shows, since each has a
+// picture of its own.
+func (b *Tab) number() int64 {
+	n, _ := tabs.LoadOrStore(b.t.Name(), new(atomic.Int64))
+	return n.(*atomic.Int64).Add(1)
 }
 
 // do runs one step within the long wait.
