@@ -201,7 +201,7 @@ func (tx *Tx) AskedSubject(w workforce.WorkerID, platform, subject string, now c
 
 // LooksHeldBy returns the looks that are not judged yet whose copies a worker has or had in hand.
 func (tx *Tx) LooksHeldBy(w workforce.WorkerID) ([]SealedLook, error) {
-	return sqldb.All(tx.Tx, scanLook, `select `+lookColumns+` from look where state = 'waiting' and copy in (select case_id from case_claim where worker = $1) order by id limit 1000`, string(w))
+	return sqldb.All(tx.Tx, scanLook, `select `+lookColumns+` from look where state = 'waiting' and exists (select 1 from case_claim k where k.case_id = look.copy and k.worker = $1) order by id limit 1000`, string(w))
 }
 
 // LookVerdict is a second verdict.

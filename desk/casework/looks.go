@@ -98,6 +98,9 @@ func (d *Room) asShown(ctx context.Context, c cases.Case) (context.Context, erro
 		if of.Platform != c.Subject.Platform {
 			return linkv1.Reading{}, nil, false
 		}
+		if of.ID == "" && of.Handle == c.Subject.Handle {
+			of.ID = c.Subject.ID
+		}
 		if r, ok := v.Readings[of.ID]; ok {
 			r.State.Seen = d.desk.TimeNow()
 			return r, nil, true
@@ -449,4 +452,152 @@ func ReasonsOf(stx *store.Tx, id string) (string, error) {
 		}
 	}
 	return "", err
+}
+
+// For each person, a decided case and the copy of it that waits are one case. Whoever had to do with the
+// decided one sees that, and no copy; everybody else sees the copy in lists, as a case like every other,
+// and not the decided one. Who opens the decided one, or asks for its subject, has to do with it from
+// then on, and does not judge the copy; but whoever has the copy in hand learns nothing by asking.
+
+// sides says of a look, which is not judged yet, whether a worker sees its copy or the decided case in a
+// list, and whether the worker has or had the copy in hand.
+func (d *Room) sides(stx *store.Tx, w workforce.WorkerID, l store.SealedLook) (copied, first, had bool, err error) {
+	if l.Copy == "" {
+		return false, true, false, nil
+	}
+	if had, err = stx.HadClaim(l.Copy, w); err != nil || had {
+		return true, false, had, err
+	}
+	if l.Only != "" {
+		return l.Only == w, l.Only != w, false, nil
+	}
+	c, err := stx.Case(l.Case)
+	if err != nil {
+		return false, false, false, err
+	}
+	knows, err := stx.Knows(w, c, true)
+	knows = knows || w == l.Worker
+	return !knows, knows, false, err
+}
+
+// hidden returns which of these cases a worker does not see in a list.
+func (d *Room) hidden(ctx context.Context, w workforce.WorkerID, all []cases.Case) (map[string]bool, error) {
+	out := map[string]bool{}
+	ids := make([]string, 0, len(all))
+	for _, c := range all {
+		ids = append(ids, c.ID)
+	}
+	err := d.desk.Store.Read(ctx, func(stx *store.Tx) error {
+		open, err := stx.OpenLooks(ids...)
+		if err != nil {
+			return err
+		}
+		waits := map[string]bool{}
+		for _, l := range open {
+			copied, first, _, err := d.sides(stx, w, l)
+			if err != nil {
+				return err
+			}
+			waits[l.Copy] = true
+			out[l.Copy] = !copied
+			out[l.Case] = out[l.Case] || !first
+		}
+		for _, c := range all { // a copy that was judged is of whoever judged it
+			if c.Look == "" || waits[c.ID] {
+				continue
+			}
+			had, err := stx.HadClaim(c.ID, w)
+			if err != nil {
+				return err
+			}
+			out[c.ID] = !had
+		}
+		return nil
+	})
+	return out, err
+}
+
+// hides reports whether a case is not there for a worker who names it: the copy of one with which the
+// worker had to do, or the decided one whose copy the worker has in hand.
+func (d *Room) hides(ctx context.Context, w workforce.WorkerID, c cases.Case) (hides bool, err error) {
+	if w == "" || c.Look == "" && c.State.Open() {
+		return false, nil
+	}
+	err = d.desk.Store.Read(ctx, func(stx *store.Tx) error {
+		open, err := stx.OpenLooks(c.ID)
+		if err != nil {
+			return err
+		}
+		for _, l := range open {
+			copied, _, had, err := d.sides(stx, w, l)
+			if err != nil {
+				return err
+			}
+			hides = hides || l.Copy == c.ID && !copied || l.Case == c.ID && had
+		}
+		return nil
+	})
+	return hides, err
+}
+
+// asks keeps that somebody asks for what the desk has about a subject.
+func (d *Room) asks(ctx context.Context, by kernel.Caller, on, subject string) error {
+	if by.Worker == "" {
+		return nil
+	}
+	return d.desk.Store.Write(ctx, func(stx *store.Tx) error {
+		stx.AskedSubject(by.Worker, on, subject, stx.Now())
+		return nil
+	})
+}
+
+// asGiven keeps that somebody reads a subject, and returns a context in which it is read as it was if they
+// judge a case about it again.
+func (d *Room) asGiven(ctx context.Context, by kernel.Caller, name string) (context.Context, error) {
+	subject, err := platform.ParseSubject(name)
+	if err != nil || by.Worker == "" {
+		return ctx, err
+	}
+	var of []cases.Case
+	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) error {
+		held, err := stx.LooksHeldBy(by.Worker)
+		if err != nil {
+			return err
+		}
+		for _, l := range held {
+			c, err := stx.Case(l.Copy)
+			if err != nil {
+				return err
+			}
+			if c.Subject.Platform == subject.Platform && (subject.ID != "" && (c.Subject.ID == subject.ID || c.Owner == subject.ID) || subject.Handle != "" && c.Subject.Handle == subject.Handle) {
+				of = append(of, c)
+			}
+		}
+		return nil
+	}); err != nil {
+		return ctx, err
+	}
+	if subject.ID != "" {
+		if err := d.asks(ctx, by, subject.Platform, subject.ID); err != nil {
+			return ctx, err
+		}
+	}
+	if len(of) == 0 {
+		return ctx, nil
+	}
+	return d.asShown(ctx, of[0])
+}
+
+// WithdrawCopy closes a copy that nobody judges any more; empty: there is none.
+func (d *Room) WithdrawCopy(t *kernel.Tx, id string) error {
+	if id == "" {
+		return nil
+	}
+	c, err := t.CaseLocked(id)
+	if err != nil || !c.State.Open() {
+		return err
+	}
+	d.moved(t, "", c.To(cases.Closed, t.Now()), "withdrawn", nil)
+	t.EndClock(id, store.PromiseClock, t.Now())
+	return nil
 }

@@ -233,9 +233,18 @@ func (d *Room) Cases(ctx context.Context, by kernel.Caller, f Filter) ([]cases.C
 			q.Queues = []string{f.Queue}
 		}
 	}
+	if f.Subject != "" {
+		if err := d.asks(ctx, by, q.Platform, q.Subject); err != nil {
+			return nil, "", err
+		}
+	}
 	out := []cases.Case{}
 	for {
 		all, err := d.listed(ctx, f, q)
+		if err != nil {
+			return nil, "", err
+		}
+		hidden, err := d.hidden(ctx, by.Worker, all)
 		if err != nil {
 			return nil, "", err
 		}
@@ -244,7 +253,7 @@ func (d *Room) Cases(ctx context.Context, by kernel.Caller, f Filter) ([]cases.C
 			// A queue may hold cases that the caller may not know of: by their severity, or language. They are
 			// passed over: a cursor that named one of them, or stood behind the last that the caller reads, would
 			// tell of it.
-			if !f.Mine && !d.reads(s, st, by.Worker, c) {
+			if !f.Mine && !d.reads(s, st, by.Worker, c) || hidden[c.ID] {
 				continue
 			}
 			if len(out) == limit && !f.Mine {

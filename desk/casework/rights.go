@@ -323,6 +323,9 @@ func (d *Room) load(ctx context.Context, by kernel.Caller, id string) (s *proof.
 	}); err != nil {
 		return s, st, c, err
 	}
+	if hides, err := d.hides(ctx, by.Worker, c); err != nil || hides {
+		return s, st, cases.Case{}, cmp.Or(err, store.NoCase(id))
+	}
 	if d.reads(s, st, by.Worker, c) {
 		return s, st, c, nil
 	}

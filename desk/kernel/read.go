@@ -140,7 +140,17 @@ func AsKept(ctx context.Context, kept Kept) context.Context {
 
 // Vouched is Read with the executor's signed statement of who the subject is.
 func (k *Kernel) Vouched(ctx context.Context, s *proof.State, name string) (linkv1.Reading, error) {
-	return readBy(ctx, s, name, k.Executor.Vouch)
+	kept, _ := ctx.Value(keptKey{}).(Kept)
+	return readBy(ctx, s, name, func(ctx context.Context, of platform.Subject) (linkv1.Reading, error) {
+		now, err := k.Executor.Vouch(ctx, of)
+		if kept != nil {
+			if r, none, ok := kept(of); ok {
+				r.Resolution = now.Resolution // who the subject is does not change
+				return r, none
+			}
+		}
+		return now, err
+	})
 }
 
 func readBy(ctx context.Context, s *proof.State, name string, read func(context.Context, platform.Subject) (linkv1.Reading, error)) (linkv1.Reading, error) {
