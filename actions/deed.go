@@ -54,6 +54,14 @@ const (
 	DeedChannel DeedKind = "worker.channel"
 	// DeedTakeBack takes back a decision of one's own. It is of the decision.
 	DeedTakeBack DeedKind = "decision.withdraw"
+	// DeedSettle says whose verdict was wrong where two differ, and DeedDispute answers that. Both are
+	// of the look.
+	DeedSettle  DeedKind = "look.settle"
+	DeedDispute DeedKind = "look.dispute"
+	// DeedCalibrate has several people judge decided cases, and DeedCalibrated ends that with what they
+	// found. The first is of the lead who makes the calibration, the second of the calibration.
+	DeedCalibrate  DeedKind = "calibration.make"
+	DeedCalibrated DeedKind = "calibration.close"
 )
 
 // deeds are the kinds that there are. A kind that is not here is nobody's deed.
@@ -78,6 +86,10 @@ var deeds = map[DeedKind]struct {
 	DeedLanguage:       {"order", true},
 	DeedTakeBack:       {"order", true},
 	DeedReorder:        {"order", false},
+	DeedSettle:         {"order", true},
+	DeedDispute:        {"order", true},
+	DeedCalibrate:      {"order", true},
+	DeedCalibrated:     {"order", true},
 	DeedAccounts:       {"accounts", false},
 	DeedChannel:        {"channel", false},
 	DeedRemoveEvidence: {"text", false},
@@ -87,6 +99,11 @@ var deeds = map[DeedKind]struct {
 
 // Known reports whether there is such a kind.
 func (k DeedKind) Known() bool { _, ok := deeds[k]; return ok }
+
+// OfLooks reports whether a deed of the kind is about second looks or calibrations, and of no case.
+func (k DeedKind) OfLooks() bool {
+	return k == DeedSettle || k == DeedDispute || k == DeedCalibrate || k == DeedCalibrated
+}
 
 // Session reports whether a session's key may sign deeds of a kind. The list is closed: a
 // new kind takes the person's own key until somebody marks it.

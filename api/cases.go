@@ -331,7 +331,7 @@ func (s *Server) decide(ctx context.Context, by desk.Caller, in *decideIn) (*dec
 			}
 		}
 	}
-	out := &decidedOut{Status: http.StatusCreated, Body: v1.DecisionMade{ID: made.ID, Case: caseOf(made.Case), Requests: list(made.Requests, requestOf), Proposed: made.Proposed, Promise: made.Promise}}
+	out := &decidedOut{Status: http.StatusCreated, Body: v1.DecisionMade{ID: made.ID, Case: caseOf(made.Case), Requests: list(made.Requests, requestOf), Proposed: made.Proposed, Look: made.Look != "", Promise: made.Promise}}
 	if made.Known {
 		out.Status = http.StatusOK
 	}

@@ -89,6 +89,7 @@ func (s *Server) register() {
 	add(s, operation{id: "backtest-policy", method: post, path: "/policy/backtest", body: v1.MaxBody, summary: "What a set would have ruled on recorded requests, facts as then; nothing is stored"}, s.backtest)
 	add(s, operation{id: "list-entries", method: get, path: "/ledger/entries", summary: "Ledger entries without personal fields, oldest first"}, s.entries)
 	s.registerCases()
+	s.registerLooks()
 	s.registerEvidence()
 	s.registerDocuments()
 	s.registerTexts()

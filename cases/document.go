@@ -35,6 +35,7 @@ type DecisionData struct {
 	// First is the identifier of the first verdict on a case of the highest severity, which
 	// this one ends. Proposal says that this one is such a first verdict, without effect.
 	First    string                  `json:"first,omitzero"`
+	Look     string                  `json:"look,omitzero"` // of a second verdict, which carries nothing out: the look
 	Proposal bool                    `json:"proposal,omitzero"`
 	Requests []string                `json:"requests"` // of its measures, in its order
 	Rule     actions.Rule            `json:"rule"`
@@ -65,6 +66,7 @@ type DeedData struct {
 	Claim   int64              `json:"claim,omitzero"` // under which it was done; 0: without one
 	Deed    actions.SignedDeed `json:"deed"`
 	Digest  canonical.Digest   `json:"digest,omitzero"`  // of the picture that it is about
+	Look    string             `json:"look,omitzero"`    // that a merge or split ended: it moved no report
 	Made    string             `json:"made,omitzero"`    // the case that took the reports of a split
 	Version int64              `json:"version,omitzero"` // of the case, after it
 }

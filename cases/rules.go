@@ -92,6 +92,9 @@ type Rule struct {
 	For      []string   `json:"for"`     // examples of what breaks the rule
 	Against  []string   `json:"against"` // examples of what looks like it and does not
 	Evidence []Evidence `json:"evidence"`
+	// Looks is the share of the verdicts under the rule, in thousandths, that a second person judges
+	// again without knowing it; 0: FloorShare.
+	Looks int64 `json:"looks,omitzero"`
 }
 
 // Usual is the usual answer to a violation by a subject of a sort whose account has this
@@ -381,6 +384,9 @@ func (r *Rule) check(f *file, at jsontext.Pointer) {
 	}
 	if len(r.Evidence) == 0 {
 		f.wrong(at, about, "no evidence is kept; name at least one of text, profile, thread and pictures")
+	}
+	if r.Looks != 0 && (r.Looks < FloorShare || r.Looks > AllShare) {
+		f.wrong(member(at, "looks"), about, "%d thousandths of the verdicts are looked at again; write %d to %d, or leave it out for %[2]d", r.Looks, FloorShare, AllShare)
 	}
 	r.checkUsual(f, at, about)
 }

@@ -402,6 +402,9 @@ func describeMade(p *Page, made v1.DecisionMade, now time.Time) {
 		return
 	}
 	p.Line("%s: decided; the case %s is %s.", made.ID, made.Case.ID, made.Case.State)
+	if made.Look {
+		p.Line("That was a second look at a case that somebody else had decided. Nothing of your verdict is carried out.")
+	}
 	for _, r := range made.Requests {
 		describeRequest(p, r, now)
 	}

@@ -71,46 +71,48 @@ type Global struct {
 
 // Commands are the commands that need a desk, or nothing but files.
 type Commands struct {
-	Vendor    vendorCommands   `cmd:"" help:"Companies that supply workers."`
-	Worker    workerCommands   `cmd:"" help:"People at the desk: import, look up, extend, end."`
-	Key       keyCommands      `cmd:"" help:"Keys that people sign with."`
-	Invite    inviteCommands   `cmd:"" help:"Invite people to make a passkey in a browser."`
-	Token     tokenCommands    `cmd:"" help:"Tokens by which the desk knows who is asking."`
-	Login     loginCommand     `cmd:"" help:"Sign in at a browser with a key file."`
-	Inbox     inboxCommand     `cmd:"" help:"What the desk tells you: sessions, copies of your signatures, what waits for you."`
-	Channel   channelCommands  `cmd:"" help:"Where the desk sends your messages besides the inbox."`
-	Program   programCommands  `cmd:"" help:"Programs that bring reports in."`
-	Session   sessionCommands  `cmd:"" help:"Sessions: one signature of your own key for a day's standard work."`
-	Platform  platformCommands `cmd:"" help:"Connected platforms, and a check of any platform's server."`
-	Report    reportCommands   `cmd:"" help:"What was reported: add a finding of your own, hand in a file, look one up."`
-	Case      caseCommands     `cmd:"" help:"Cases: take the next one, decide it, hand it on."`
-	Subject   subjectCommands  `cmd:"" help:"Accounts and content: how they are, how protected they are."`
-	Exposure  exposureCommand  `cmd:"" help:"Who could do what to whom: alone, together, and who could countersign."`
-	Action    actionCommands   `cmd:"" help:"Request an act, sign or decline another's, take one back."`
-	Emergency emergencyCommand `cmd:"" help:"Take an account down at once and alone; it comes back by itself unless that is countersigned."`
-	Review    reviewCommands   `cmd:"" help:"Reviews of emergency acts."`
-	Freeze    freezeCommands   `cmd:"" help:"Stop burdening acts at once: of a worker, a vendor, on a platform, or all."`
-	Thaw      thawCommands     `cmd:"" help:"Let frozen acts go on. Several must sign."`
-	Order     orderCommands    `cmd:"" help:"Standing orders: what the executor restores by itself after a breach."`
-	Mode      modeCommands     `cmd:"" help:"Observe or enforce, for each tier of a platform."`
-	Lock      lockCommands     `cmd:"" help:"Owners' locks."`
-	Laws      lawsCommands     `cmd:"" help:"Which rules the desk is judged by."`
-	Formats   formatsCommands  `cmd:"" help:"In which formats the desk signs."`
-	Status    statusCommand    `cmd:"" help:"The state of the desk on one screen, with everything that needs a person."`
-	Watch     watchCommand     `cmd:"" help:"The state of each platform's watch, and what it sees."`
-	Incident  incidentCommands `cmd:"" help:"Breaches and contested acts: what happened, who, and the review."`
-	Alarm     alarmCommands    `cmd:"" help:"Alarms: what people have to know at once."`
-	Warrant   warrantCommands  `cmd:"" help:"Proofs that an act was authorised."`
-	Promise   promiseCommands  `cmd:"" help:"Promises of the desk: what was acknowledged is in the ledger by a time."`
-	Audit     auditCommand     `cmd:"" help:"Check that every act of a person in the ledger is signed, and recount the documents."`
-	Ledger    ledgerCommands   `cmd:"" help:"The desk's ledger: read it, verify it, keep a copy."`
-	Policy    policyCommands   `cmd:"" help:"The rules: check a set offline, propose one, see the one in force."`
-	Rule      ruleCommands     `cmd:"" help:"The rules of the community: see them, check a set, propose one."`
-	Queue     queueCommands    `cmd:"" help:"The queues in which cases wait: see them, check a set, propose one."`
-	Hashlist  hashlistCommands `cmd:"" help:"Lists of hashes: what is removed from evidence."`
-	Budget    budgetCommands   `cmd:"" help:"How many acts a worker and a vendor may do in an hour and a day."`
-	Site      siteCommands     `cmd:"" help:"The site to which passkeys are bound, and the pages on which they sign."`
-	Version   versionCommand   `cmd:"" help:"Say which build this is."`
+	Vendor    vendorCommands    `cmd:"" help:"Companies that supply workers."`
+	Worker    workerCommands    `cmd:"" help:"People at the desk: import, look up, extend, end."`
+	Key       keyCommands       `cmd:"" help:"Keys that people sign with."`
+	Invite    inviteCommands    `cmd:"" help:"Invite people to make a passkey in a browser."`
+	Token     tokenCommands     `cmd:"" help:"Tokens by which the desk knows who is asking."`
+	Login     loginCommand      `cmd:"" help:"Sign in at a browser with a key file."`
+	Look      lookCommands      `cmd:"" help:"Second looks: verdicts that were judged again, and what follows where two differ."`
+	Calibrate calibrateCommands `cmd:"" help:"Calibrations: several people judge the same decided cases without knowing it."`
+	Inbox     inboxCommand      `cmd:"" help:"What the desk tells you: sessions, copies of your signatures, what waits for you."`
+	Channel   channelCommands   `cmd:"" help:"Where the desk sends your messages besides the inbox."`
+	Program   programCommands   `cmd:"" help:"Programs that bring reports in."`
+	Session   sessionCommands   `cmd:"" help:"Sessions: one signature of your own key for a day's standard work."`
+	Platform  platformCommands  `cmd:"" help:"Connected platforms, and a check of any platform's server."`
+	Report    reportCommands    `cmd:"" help:"What was reported: add a finding of your own, hand in a file, look one up."`
+	Case      caseCommands      `cmd:"" help:"Cases: take the next one, decide it, hand it on."`
+	Subject   subjectCommands   `cmd:"" help:"Accounts and content: how they are, how protected they are."`
+	Exposure  exposureCommand   `cmd:"" help:"Who could do what to whom: alone, together, and who could countersign."`
+	Action    actionCommands    `cmd:"" help:"Request an act, sign or decline another's, take one back."`
+	Emergency emergencyCommand  `cmd:"" help:"Take an account down at once and alone; it comes back by itself unless that is countersigned."`
+	Review    reviewCommands    `cmd:"" help:"Reviews of emergency acts."`
+	Freeze    freezeCommands    `cmd:"" help:"Stop burdening acts at once: of a worker, a vendor, on a platform, or all."`
+	Thaw      thawCommands      `cmd:"" help:"Let frozen acts go on. Several must sign."`
+	Order     orderCommands     `cmd:"" help:"Standing orders: what the executor restores by itself after a breach."`
+	Mode      modeCommands      `cmd:"" help:"Observe or enforce, for each tier of a platform."`
+	Lock      lockCommands      `cmd:"" help:"Owners' locks."`
+	Laws      lawsCommands      `cmd:"" help:"Which rules the desk is judged by."`
+	Formats   formatsCommands   `cmd:"" help:"In which formats the desk signs."`
+	Status    statusCommand     `cmd:"" help:"The state of the desk on one screen, with everything that needs a person."`
+	Watch     watchCommand      `cmd:"" help:"The state of each platform's watch, and what it sees."`
+	Incident  incidentCommands  `cmd:"" help:"Breaches and contested acts: what happened, who, and the review."`
+	Alarm     alarmCommands     `cmd:"" help:"Alarms: what people have to know at once."`
+	Warrant   warrantCommands   `cmd:"" help:"Proofs that an act was authorised."`
+	Promise   promiseCommands   `cmd:"" help:"Promises of the desk: what was acknowledged is in the ledger by a time."`
+	Audit     auditCommand      `cmd:"" help:"Check that every act of a person in the ledger is signed, and recount the documents."`
+	Ledger    ledgerCommands    `cmd:"" help:"The desk's ledger: read it, verify it, keep a copy."`
+	Policy    policyCommands    `cmd:"" help:"The rules: check a set offline, propose one, see the one in force."`
+	Rule      ruleCommands      `cmd:"" help:"The rules of the community: see them, check a set, propose one."`
+	Queue     queueCommands     `cmd:"" help:"The queues in which cases wait: see them, check a set, propose one."`
+	Hashlist  hashlistCommands  `cmd:"" help:"Lists of hashes: what is removed from evidence."`
+	Budget    budgetCommands    `cmd:"" help:"How many acts a worker and a vendor may do in an hour and a day."`
+	Site      siteCommands      `cmd:"" help:"The site to which passkeys are bound, and the pages on which they sign."`
+	Version   versionCommand    `cmd:"" help:"Say which build this is."`
 }
 
 // exit unwinds to Run when kong wants to end the process.

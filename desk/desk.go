@@ -22,6 +22,7 @@ import (
 	"countersign.dev/desk/incidents"
 	"countersign.dev/desk/inquiry"
 	"countersign.dev/desk/kernel"
+	"countersign.dev/desk/looks"
 	"countersign.dev/desk/rolls"
 	"countersign.dev/desk/sets"
 	"countersign.dev/ledger"
@@ -72,6 +73,7 @@ type Desk struct {
 	*inboxRoom
 	*setsRoom
 	*rollsRoom
+	*looksRoom
 
 	kernel        *kernel.Kernel
 	tokens        tokens
@@ -91,6 +93,7 @@ type (
 	inboxRoom     = inbox.Room
 	setsRoom      = sets.Room
 	rollsRoom     = rolls.Room
+	looksRoom     = looks.Room
 )
 
 // Caller is the worker who uses the desk, with the token that was shown. Where a program may

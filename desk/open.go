@@ -14,6 +14,7 @@ import (
 	"countersign.dev/desk/incidents"
 	"countersign.dev/desk/inquiry"
 	"countersign.dev/desk/kernel"
+	"countersign.dev/desk/looks"
 	"countersign.dev/desk/rolls"
 	"countersign.dev/desk/sets"
 	"countersign.dev/fault"
@@ -47,7 +48,9 @@ func Open(ctx context.Context, c Config) (*Desk, error) {
 	q := inquiry.New(k, a, c.ExposureEvery)
 	x := sets.New(k)
 	act := acts.New(k, i, q, a, x, box)
-	return &Desk{rollsRoom: rolls.New(k, cmp.Or(c.RollEvery, rolls.DefaultEvery), cases.FieldReporter), actsRoom: act, setsRoom: x, incidentsRoom: i, inquiryRoom: q, alarmsRoom: a, inboxRoom: box, caseworkRoom: casework.New(k, act, x, a, box, c.Casework), kernel: k, browserKey: c.BrowserSecret}, nil
+	work := casework.New(k, act, x, a, box, c.Casework)
+	second := looks.New(k, work, x, a, box, looks.Config{Secret: c.Casework.OwnSecret})
+	return &Desk{rollsRoom: rolls.New(k, cmp.Or(c.RollEvery, rolls.DefaultEvery), cases.FieldReporter), actsRoom: act, setsRoom: x, incidentsRoom: i, inquiryRoom: q, alarmsRoom: a, inboxRoom: box, caseworkRoom: work, looksRoom: second, kernel: k, browserKey: c.BrowserSecret}, nil
 }
 
 // Found enters the closed founding statement as entry 0.
@@ -89,6 +92,7 @@ func (d *Desk) Run(ctx context.Context) error {
 	running.Go(func() { d.caseworkRoom.Run(ctx) })
 	running.Go(func() { d.rollsRoom.Run(ctx) })
 	running.Go(func() { d.inboxRoom.Run(ctx) })
+	running.Go(func() { d.looksRoom.Run(ctx) })
 	running.Go(func() {
 		d.kernel.Store.Hear(ctx, func(err error) {
 			d.kernel.Logger.WarnContext(ctx, "the changes of other nodes are not heard; it will be tried again", "error", err)

@@ -38,6 +38,9 @@ func (r *Recount) history() {
 		add(r.reports[id].at, 0, func() { p.put(id, r.reports[id].in, r.reports[id].at) })
 	}
 	for _, d := range r.deeds {
+		if d.data.Look != "" { // it moved no report
+			continue
+		}
 		switch d.data.Deed.Deed.What {
 		case actions.DeedMerge:
 			add(d.at, 1, func() { p.merged(d) })
@@ -49,6 +52,9 @@ func (r *Recount) history() {
 	}
 	byRequest := map[string]*decision{}
 	for _, d := range r.decisions {
+		if d.data.Look != "" { // it judged no report
+			continue
+		}
 		for _, request := range d.data.Requests {
 			byRequest[request] = d
 		}

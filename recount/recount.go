@@ -193,7 +193,7 @@ func subjectName(on, id string) string { return on + ":" + id }
 // deedFits compares the document of a deed with what was signed: the case, and the text.
 func (r *Recount) deedFits(d ledger.Document, data cases.DeedData) {
 	id, signed := d.Body.ID, data.Deed.Deed
-	ofCase := signed.What != actions.DeedTakeBack && signed.What != actions.DeedRemoveEvidence
+	ofCase := signed.What != actions.DeedTakeBack && signed.What != actions.DeedRemoveEvidence && !signed.What.OfLooks()
 	if ofCase && signed.Of != data.Case {
 		r.found("bad-deed", id, "%s signed a deed on %s, and the document says that it was done on %s.", data.Deed.Signed.Statement.Signer, signed.Of, data.Case)
 	}
@@ -310,7 +310,11 @@ func (r *Recount) judged(shown func(canonical.Digest) ([]byte, error)) error {
 		shownTo := r.openings[claim{d.data.Case, d.data.Claim}]
 		i := slices.IndexFunc(shownTo, func(o opening) bool { return o.data.Document == d.data.Evidence })
 		switch {
-		case !r.cases[d.data.Case] && !r.made(d.data.Case):
+		case d.data.Look != "" && (r.cases[d.data.Case] || r.made(d.data.Case)):
+			r.found("no-copy", d.id, "The decision on %s is one of a second look, which carries nothing out, and reports opened the case.", d.data.Case)
+		case d.data.Look != "" && len(d.data.Requests) > 0:
+			r.found("no-copy", d.id, "The decision on %s is one of a second look, which carries nothing out, and lists requests.", d.data.Case)
+		case d.data.Look == "" && !r.cases[d.data.Case] && !r.made(d.data.Case):
 			r.found("no-case", d.id, "The case %s was decided, and no report ever opened it.", d.data.Case)
 		case len(shownTo) == 0:
 			r.found("not-shown", d.id, "The case %s was decided under claim %d, under which it was shown to nobody.", d.data.Case, d.data.Claim)

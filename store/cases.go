@@ -197,8 +197,10 @@ func (tx *Tx) Candidates(queues []string, w workforce.WorkerID, lead, specialist
 			args = append(args, id)
 		}
 	}
+	// A copy is not listed for whoever is known to have no business with it.
+	but += ` and (c.look = '' or exists (select 1 from look l where l.id = c.look and (l.judge = '' or l.judge = $1)) and not exists (select 1 from look_barred b where b.look = c.look and b.worker = $1))`
 	free := ` and (severity = $4 or due <= $3 or not exists (select 1 from case_reservation r where r.case_id = c.id and r.ended = 0 and r.until > $2 and r.worker <> $1))`
-	arms := []string{`select * from (select id, due, 0 as place from case_file where turn = $1 and turn <> '' and state = 'waiting'` + but + ` order by due, id limit 20) returned`}
+	arms := []string{`select * from (select id, due, 0 as place from case_file c where turn = $1 and turn <> '' and state = 'waiting'` + but + ` order by due, id limit 20) returned`}
 	for _, q := range queues {
 		args = append(args, q)
 		arms = append(arms, fmt.Sprintf(`select * from (select id, due, 1 as place from case_file c where state = 'waiting' and queue = $%d and (turn = '' or turn = $1 or until <= $2)
@@ -591,7 +593,7 @@ func (tx *Tx) CaseReports(after string, limit int) ([]CaseReports, error) {
 	return sqldb.All(tx.Tx, func(r sqldb.Row) (c CaseReports, err error) {
 		return c, r.Scan(&c.Case, &c.Reports, &c.Rows, &c.Severity, &c.State)
 	},
-		`select id, reports, (select count(*) from report r where r.case_id = case_file.id), severity, state from case_file where id > $1 order by id limit $2`, after, limit)
+		`select id, reports, (select count(*) from report r where r.case_id = case_file.id), severity, state from case_file where id > $1 and look = '' order by id limit $2`, after, limit)
 }
 
 // CloseCase closes a case that was decided, if all measures of its newest decision were carried

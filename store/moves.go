@@ -161,7 +161,7 @@ func (tx *Tx) Revealed(w workforce.WorkerID, v workforce.VendorID, vendor bool, 
 // OpenCaseID returns the identifier of the open case of a subject and sort, without locking
 // it; empty: there is none.
 func (tx *Tx) OpenCaseID(platform, subject string, sort cases.Sort) (id string, err error) {
-	err = tx.QueryRow(`select id from case_file where platform = $1 and subject = $2 and sort = $3 and state in `+openStates, platform, subject, string(sort)).Scan(&id)
+	err = tx.QueryRow(`select id from case_file where platform = $1 and subject = $2 and sort = $3 and look = '' and state in `+openStates, platform, subject, string(sort)).Scan(&id)
 	if sqldb.IsNotFound(err) {
 		err = nil
 	}

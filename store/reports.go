@@ -188,17 +188,19 @@ type CaseDecision struct {
 	Time      canonical.Time
 	TakenBack canonical.Time
 	Requests  []string // of its measures, in its order
+	Buried    bool     // it ended the case with less than is usual
+	Share     int64    // thousandths of such verdicts that are judged again; 0: it was made before there were second looks
 }
 
-const caseDecisionColumns = `id, case_id, version, claim, worker, verdict, rule, digest, document, departs, time, taken_back`
+const caseDecisionColumns = `id, case_id, version, claim, worker, verdict, rule, digest, document, departs, time, taken_back, buried, share`
 
 func scanCaseDecision(row sqldb.Row) (d CaseDecision, err error) {
 	var digest, document string
-	var departs, at, back int64
-	if err := row.Scan(&d.ID, &d.Case, &d.Version, &d.Claim, &d.Worker, &d.Verdict, &d.Rule, &digest, &document, &departs, &at, &back); err != nil {
+	var departs, at, back, buried int64
+	if err := row.Scan(&d.ID, &d.Case, &d.Version, &d.Claim, &d.Worker, &d.Verdict, &d.Rule, &digest, &document, &departs, &at, &back, &buried, &d.Share); err != nil {
 		return d, err
 	}
-	d.Departs, d.Time, d.TakenBack = departs != 0, canonical.FromMicro(at), canonical.FromMicro(back)
+	d.Departs, d.Time, d.TakenBack, d.Buried = departs != 0, canonical.FromMicro(at), canonical.FromMicro(back), buried != 0
 	if d.Digest, err = textDigest(digest); err != nil {
 		return d, err
 	}
@@ -208,8 +210,8 @@ func scanCaseDecision(row sqldb.Row) (d CaseDecision, err error) {
 
 // InsertCaseDecision stores a decision with its measures.
 func (tx *Tx) InsertCaseDecision(d CaseDecision) {
-	tx.Later(sqldb.Statement{SQL: `insert into case_decision (` + caseDecisionColumns + `) values (` + sqldb.Places(1, 12) + `)`,
-		Args: []any{d.ID, d.Case, d.Version, d.Claim, string(d.Worker), d.Verdict, d.Rule, d.Digest.String(), digestText(d.Document), asInt(d.Departs), d.Time.Micro(), d.TakenBack.Micro()}}, nil)
+	tx.Later(sqldb.Statement{SQL: `insert into case_decision (` + caseDecisionColumns + `) values (` + sqldb.Places(1, 14) + `)`,
+		Args: []any{d.ID, d.Case, d.Version, d.Claim, string(d.Worker), d.Verdict, d.Rule, d.Digest.String(), digestText(d.Document), asInt(d.Departs), d.Time.Micro(), d.TakenBack.Micro(), asInt(d.Buried), d.Share}}, nil)
 	for i, request := range d.Requests {
 		tx.Later(sqldb.Statement{SQL: `insert into case_measure (decision, n, case_id, request) values ($1, $2, $3, $4)`, Args: []any{d.ID, i, d.Case, request}}, nil)
 	}
@@ -303,7 +305,7 @@ func (tx *Tx) NewestReports(caseID string, limit int) ([]Report, error) {
 
 // DecisionsOn returns up to limit decisions on a subject, newest first, without their requests.
 func (tx *Tx) DecisionsOn(platform, subject string, limit int) ([]CaseDecision, error) {
-	return sqldb.All(tx.Tx, scanCaseDecision, `select d.id, d.case_id, d.version, d.claim, d.worker, d.verdict, d.rule, d.digest, d.document, d.departs, d.time, d.taken_back
+	return sqldb.All(tx.Tx, scanCaseDecision, `select d.id, d.case_id, d.version, d.claim, d.worker, d.verdict, d.rule, d.digest, d.document, d.departs, d.time, d.taken_back, d.buried, d.share
 		from case_decision d join case_file c on c.id = d.case_id where c.platform = $1 and c.subject = $2 order by d.id desc limit $3`, platform, subject, limit)
 }
 
@@ -321,9 +323,19 @@ func (tx *Tx) SeenState(caseID string) (*cases.ShownState, error) {
 	return &s, canonical.Unmarshal(body, &s)
 }
 
-// SaveSeen stores the state of a case's subject as it was read.
-func (tx *Tx) SaveSeen(caseID string, s cases.ShownState) {
-	tx.Later(sqldb.Statement{SQL: `insert into case_seen (case_id, body) values ($1, $2) on conflict (case_id) do update set body = excluded.body`, Args: []any{caseID, canonical.MustMarshal(s)}}, nil)
+// SaveSeen stores the state of a case's subject as it was read: in words, and the reading itself, in
+// canonical JSON.
+func (tx *Tx) SaveSeen(caseID string, s cases.ShownState, reading []byte) {
+	tx.Later(sqldb.Statement{SQL: `insert into case_seen (case_id, body, reading) values ($1, $2, $3) on conflict (case_id) do update set body = excluded.body, reading = excluded.reading`, Args: []any{caseID, canonical.MustMarshal(s), reading}}, nil)
+}
+
+// SeenReading returns the reading of a case's subject that was made last; nil if none was.
+func (tx *Tx) SeenReading(caseID string) (body []byte, err error) {
+	err = tx.QueryRow(`select reading from case_seen where case_id = $1`, caseID).Scan(&body)
+	if sqldb.IsNotFound(err) {
+		return nil, nil
+	}
+	return body, err
 }
 
 // ReportsTold returns a sealed field of the documents of reports as these were handed in, by

@@ -55,7 +55,8 @@ func scanRequestAnd(row sqldb.Row, more ...any) (Request, error) {
 	return r, nil
 }
 
-func noRequest(id string) error {
+// NoRequest is the refusal of an identifier that names no request, or none that the caller may know of.
+func NoRequest(id string) error {
 	if len(id) > 64 {
 		id = id[:64] + "…"
 	}
@@ -66,7 +67,7 @@ func noRequest(id string) error {
 func (tx *Tx) Request(id string) (Request, error) {
 	r, err := scanRequest(tx.QueryRow(`select `+requestColumns+` from request where id = $1`, id))
 	if sqldb.IsNotFound(err) {
-		return r, noRequest(id)
+		return r, NoRequest(id)
 	}
 	return r, err
 }
@@ -85,7 +86,7 @@ func (s *Store) RequestNow(ctx context.Context, id string) (r Request, next int6
 	if next, err = s.NextGovernance(ctx); err != nil {
 		return r, next, err
 	}
-	return r, next, noRequest(id)
+	return r, next, NoRequest(id)
 }
 
 // InsertRequest stores a new request. If its identifier is not new, the change

@@ -46,6 +46,24 @@ func (r *Registry) Dependence(a, b WorkerID, at time.Time) string {
 	return ""
 }
 
+// SameLine reports whether two workers are of one line: one is in the other's chain of managers, or they
+// have the same direct manager. Ties that were superseded lately count as in Dependence.
+func (r *Registry) SameLine(a, b WorkerID, at time.Time) bool {
+	wa, oka := r.Worker(a)
+	wb, okb := r.Worker(b)
+	if !oka || !okb || a == b || r.above(a, b, at) || r.above(b, a, at) {
+		return true
+	}
+	for _, x := range wa.Ties(at) {
+		for _, y := range wb.Ties(at) {
+			if x.Manager != "" && x.Manager == y.Manager {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // above reports whether boss is anywhere in the chain of managers above w.
 func (r *Registry) above(boss, w WorkerID, at time.Time) bool {
 	for _, m := range r.Chain(w, at) {

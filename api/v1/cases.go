@@ -320,6 +320,7 @@ type DecisionMade struct {
 	Case     Case      `json:"case"`
 	Requests []Request `json:"requests" doc:"of the measures, in the decision's order"`
 	Proposed bool      `json:"proposed,omitzero" doc:"a first verdict without effect yet: a second person judges the case"`
+	Look     bool      `json:"second_look,omitzero" doc:"the case was a copy of a decided one, which you judged without knowing the first verdict: nothing of it is carried out"`
 	Promise  string    `json:"promise" doc:"a note signed by the ledger's key that the decision came in"`
 }
 

@@ -105,6 +105,8 @@ type Room struct {
 	sets      *sets.Room
 	inbox     *inbox.Room
 
+	given func(ctx context.Context, by kernel.Caller, subject string) (context.Context, error) // see Given
+
 	hurried chan store.Request // approved requests that are handed over at once
 }
 

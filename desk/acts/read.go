@@ -73,7 +73,39 @@ func (d *Room) look(ctx context.Context, by kernel.Caller, request string) (*pro
 	if missing != nil {
 		return nil, r, missing
 	}
+	if r.Action.Case != "" {
+		if hidden, err := d.unseen(ctx, by); err != nil {
+			return nil, r, err
+		} else if hidden[r.Action.Case] {
+			return nil, store.Request{}, store.NoRequest(request)
+		}
+	}
 	return s, r, nil
+}
+
+// Given has a function say as what subjects are read for somebody who judges a case again without
+// knowing that. It is called once, before the desk is used.
+func (d *Room) Given(as func(ctx context.Context, by kernel.Caller, subject string) (context.Context, error)) {
+	d.given = as
+}
+
+// unseen returns the decided cases of which somebody sees no measure, since they judge a copy.
+func (d *Room) unseen(ctx context.Context, by kernel.Caller) (map[string]bool, error) {
+	if by.Worker == "" {
+		return nil, nil
+	}
+	var held []store.SealedLook
+	if err := d.desk.Store.ReadOne(ctx, func(stx *store.Tx) (err error) {
+		held, err = stx.LooksHeldBy(by.Worker)
+		return err
+	}); err != nil || len(held) == 0 {
+		return nil, err
+	}
+	hidden := map[string]bool{}
+	for _, l := range held {
+		hidden[l.Case] = true
+	}
+	return hidden, nil
 }
 
 // whole returns a request for a reader of all of it, with what is looked up for a reader of
@@ -225,7 +257,14 @@ func (d *Room) Requests(ctx context.Context, by kernel.Caller, f Filter) ([]acti
 	if err != nil {
 		return nil, "", err
 	}
+	hidden, err := d.unseen(ctx, by)
+	if err != nil {
+		return nil, "", err
+	}
 	return pageOf(ctx, d, f, func(r store.Request) (actions.Request, bool, error) {
+		if hidden[r.Action.Case] {
+			return actions.Request{}, false, nil
+		}
 		whole, err := d.readsWhole(ctx, s, by, r)
 		if whole {
 			return d.shown(s, by, r), true, err
@@ -331,6 +370,11 @@ func (d *Room) Subject(ctx context.Context, by kernel.Caller, subject string) (o
 	s, _, err := d.desk.Standing(ctx, by)
 	if err != nil {
 		return out, err
+	}
+	if d.given != nil {
+		if ctx, err = d.given(ctx, by, subject); err != nil {
+			return out, err
+		}
 	}
 	if out.Reading, err = d.desk.Vouched(ctx, s, subject); err != nil {
 		return out, err

@@ -53,6 +53,7 @@ type Room struct {
 	sets   *sets.Room
 	inbox  *inbox.Room
 	secret []byte
+	looks  Looks
 	every  time.Duration
 
 	vendors  vendorCounts
@@ -69,6 +70,7 @@ func New(k *kernel.Kernel, a *acts.Room, x *sets.Room, al *alarms.Room, box *inb
 		d.every = time.Second
 	}
 	d.evidence = d.newEvidence()
+	a.Given(d.asGiven)
 	al.Also(d.unworked)
 	jobs.Handle(k.Jobs, func(ctx context.Context, j acts.SettleCase) error { return d.settle(ctx, j.Case) })
 	jobs.Handle(k.Slow, func(ctx context.Context, j preserveJob) error {

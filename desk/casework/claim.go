@@ -69,6 +69,9 @@ func (d *Room) owned(ctx context.Context, c cases.Case) (_ cases.Case, mine bool
 	if err != nil {
 		return c, false, err
 	}
+	if ctx, err = d.asShown(ctx, c); err != nil {
+		return c, true, err
+	}
 	reading, err := d.desk.Read(ctx, s, c.Subject.String())
 	if err != nil {
 		return c, true, nil

@@ -70,6 +70,9 @@ func (d *Room) DraftDecision(ctx context.Context, by kernel.Caller, id string, j
 	if err != nil {
 		return Drafted{}, err
 	}
+	if ctx, err = d.asShown(ctx, c); err != nil {
+		return Drafted{}, err
+	}
 	if err := c.Moved(j.Version); err != nil {
 		return Drafted{}, err
 	}
@@ -174,7 +177,7 @@ func (d *Room) wishes(ctx context.Context, s *proof.State, c cases.Case, rule *c
 	}
 	var strikes map[int64]int64
 	if err := d.desk.Store.ReadOne(ctx, func(stx *store.Tx) (err error) {
-		strikes, err = stx.Strikes(c.Subject.Platform, account, d.desk.TimeNow())
+		strikes, err = d.strikes(stx, c, account)
 		return err
 	}); err != nil {
 		return nil, nil, err
@@ -337,6 +340,8 @@ type Outcome struct {
 	Document *ledger.Document
 	Known    bool   // it was handed in before
 	Promise  string // that the document will be in a roll
+	// Look is the second look that this was the verdict of: nothing is carried out. Empty: it was none.
+	Look string
 	// Proposed says that the decision has no effect yet: the case is of the highest severity,
 	// and a second person judges it.
 	Proposed bool
@@ -373,6 +378,10 @@ func (d *Room) Decide(ctx context.Context, by kernel.Caller, id string, v Verdic
 		if err := d.judges(s, rules, now, claim, c); err != nil {
 			return nil, err
 		}
+		ctx, err := d.asShown(ctx, now)
+		if err != nil {
+			return nil, err
+		}
 		if measures, err = d.acts.JudgeMeasures(ctx, s, by, v.Decision, now.Grave(), v.Measures); err != nil {
 			return nil, err
 		}
@@ -401,11 +410,15 @@ func (d *Room) Decide(ctx context.Context, by kernel.Caller, id string, v Verdic
 			if err := d.barred(t, by.Worker, held); err != nil {
 				return err
 			}
-			first, waits, err := d.second(t, s, by.Worker, held, c.Verdict, rule, weighs.departs || weighs.less)
-			if err != nil {
-				return err
+			var first *store.Proposal
+			waits := false
+			if held.Look == "" {
+				if first, waits, err = d.second(t, s, by.Worker, held, c.Verdict, rule, weighs.departs || weighs.less); err != nil {
+					return err
+				}
 			}
-			if cases.BuriesBy(c.Verdict) || weighs.less {
+			buries := cases.BuriesBy(c.Verdict) || weighs.less
+			if buries {
 				if err := d.bury(t, s, by, st, spent, string(c.Verdict), id); err != nil {
 					return err
 				}
@@ -419,6 +432,12 @@ func (d *Room) Decide(ctx context.Context, by kernel.Caller, id string, v Verdic
 			data := cases.DecisionData{Case: id, Claim: c.Claim, Departs: weighs.departs, Evidence: c.Evidence, Requests: []string{}, Rule: c.Rule.Rule(), Sessions: measures.Sessions, Signed: v.Decision.Signed, Verdict: c.Verdict, Version: c.Version}
 			record := func() {
 				recorded = t.Record(ledger.DocumentDraft{Sort: ledger.DecisionDocument, ID: out.ID, Data: data, Sealed: []ledger.Opening{{Name: cases.FieldDecision, Value: canonical.MustMarshal(c)}, v.Decision.Reasons}})
+			}
+			if held.Look != "" {
+				data.Look, out.Look = held.Look, held.Look
+				out.Case, err = d.judgedAgain(t, st, held, out.ID, v)
+				record()
+				return err
 			}
 			if waits {
 				data.Proposal, out.Proposed = true, true
@@ -434,7 +453,8 @@ func (d *Room) Decide(ctx context.Context, by kernel.Caller, id string, v Verdic
 			if err != nil {
 				return err
 			}
-			row := store.CaseDecision{ID: out.ID, Case: id, Version: c.Version, Claim: c.Claim, Worker: by.Worker, Verdict: string(c.Verdict), Rule: c.Rule.Number, Digest: c.Digest(), Document: c.Evidence, Departs: weighs.departs, Time: t.Now(), Requests: []string{}}
+			row := store.CaseDecision{ID: out.ID, Case: id, Version: c.Version, Claim: c.Claim, Worker: by.Worker, Verdict: string(c.Verdict), Rule: c.Rule.Number, Digest: c.Digest(), Document: c.Evidence, Departs: weighs.departs, Time: t.Now(), Requests: []string{},
+				Buried: buries, Share: rules.LookShare(c.Rule.Number, held.Reasons, held.By == by.Worker, FivePeople(s, t.Now().Time))}
 			state := cases.Closed
 			for _, r := range out.Requests {
 				row.Requests = append(row.Requests, r.ID)
@@ -445,6 +465,9 @@ func (d *Room) Decide(ctx context.Context, by kernel.Caller, id string, v Verdic
 				}
 			}
 			t.InsertCaseDecision(row)
+			if err := d.looks.Draw(t, held, row, st.Vendor); err != nil {
+				return err
+			}
 			if strike := weighs.strike; strike != nil {
 				strike.Decision = out.ID
 				t.InsertStrike(*strike)
@@ -492,7 +515,7 @@ func (d *Room) decided(ctx context.Context, by kernel.Caller, id string, c actio
 			}
 			k := slices.IndexFunc(proposals, func(p store.Proposal) bool { return p.Digest == c.Digest() && p.Worker == by.Worker })
 			if k < 0 {
-				return nil
+				return d.judgedBefore(stx, by, id, c, &out, &ok)
 			}
 			all, i, out.Proposed = append(all, store.CaseDecision{ID: proposals[k].ID}), len(all), true
 		}
@@ -575,7 +598,7 @@ func (d *Room) weighed(ctx context.Context, s *proof.State, rules *cases.RuleSet
 	}
 	var strikes map[int64]int64
 	if err := d.desk.Store.ReadOne(ctx, func(stx *store.Tx) (err error) {
-		strikes, err = stx.Strikes(c.Subject.Platform, owner, d.desk.TimeNow())
+		strikes, err = d.strikes(stx, c, owner)
 		return err
 	}); err != nil {
 		return w, err

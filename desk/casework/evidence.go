@@ -60,6 +60,9 @@ type EvidenceConfig struct {
 	// Look, if set, reads the state of a case's subject and keeps it, so that whoever is shown the
 	// case knows its tier.
 	Look func(ctx context.Context, caseID string) error
+	// Kept, if set, returns what stands in the place of what the subject of a case shows now; ok is
+	// false if nothing does.
+	Kept func(ctx context.Context, c cases.Case) (e platform.Evidence, ok bool, err error)
 	// Patience is how long a platform that does not answer is asked again; 0: a week.
 	Patience time.Duration
 	// Fresh is for how long a copy stands for the reports of its case that come after it; 0: a
@@ -177,6 +180,9 @@ func (d *Evidence) ask(t *kernel.Tx, all ...store.Evidence) error {
 // So it does when the subject is edited again and again: its author keeps nobody from deciding on
 // what was shown.
 func (d *Evidence) Unedited(ctx context.Context, c cases.Case) error {
+	if c.Look != "" { // it shows what was there when it was decided first
+		return nil
+	}
 	var newest []store.Evidence
 	if err := d.desk.Store.ReadOne(ctx, func(stx *store.Tx) (err error) {
 		newest, err = stx.NewestEvidence(c.ID, maxEdits+1)
@@ -613,7 +619,7 @@ func (d *Evidence) EvidenceNow(ctx context.Context, by kernel.Caller, caseID str
 	if err != nil {
 		return platform.Evidence{}, err
 	}
-	now, err := d.desk.Executor.Evidence(ctx, platform.Subject{Platform: c.Subject.Platform, ID: c.Subject.ID})
+	now, err := d.showsNow(ctx, c)
 	if err != nil {
 		return platform.Evidence{}, err
 	}
@@ -621,6 +627,16 @@ func (d *Evidence) EvidenceNow(ctx context.Context, by kernel.Caller, caseID str
 		return platform.Evidence{}, err
 	}
 	return now, nil
+}
+
+// showsNow returns what the subject of a case shows now, or what stands in the place of that.
+func (d *Evidence) showsNow(ctx context.Context, c cases.Case) (platform.Evidence, error) {
+	if d.c.Kept != nil {
+		if e, ok, err := d.c.Kept(ctx, c); ok || err != nil {
+			return e, err
+		}
+	}
+	return d.desk.Executor.Evidence(ctx, platform.Subject{Platform: c.Subject.Platform, ID: c.Subject.ID})
 }
 
 // Media says what the copying of an evidence does with pictures.
@@ -778,8 +794,10 @@ func (d *Evidence) ReleaseMedia(ctx context.Context, by kernel.Caller, caseID st
 			if now.State == cases.Merged {
 				return fault.New(fault.Conflict, "case-merged", "The case %s was merged into %s. Say there what becomes of the media.", now.ID, now.Into)
 			}
-			if err := d.ask(t, d.asked(t, Wanted{Case: caseID, Subject: now.Subject}, media)); err != nil {
-				return err
+			if now.Look == "" { // a copy shows nothing newer
+				if err := d.ask(t, d.asked(t, Wanted{Case: caseID, Subject: now.Subject}, media)); err != nil {
+					return err
+				}
 			}
 			t.MeetClock(caseID, store.MediaClock, t.Now())
 			now.Version++

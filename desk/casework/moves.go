@@ -39,6 +39,7 @@ type hand struct {
 	spent  vendorSpent
 	crowd  bool   // of a merge: it would bar more than half of those eligible
 	made   string // the case that took the reports of a split
+	look   string // that the deed ended
 	deedOf string // the case of a deed that is of something else; empty: the deed is of its case
 }
 
@@ -233,7 +234,7 @@ func (h *hand) record(t *kernel.Tx, c cases.Case) {
 
 // recordDocument notes the deed's document alone.
 func (h *hand) recordDocument(t *kernel.Tx, c cases.Case) {
-	t.Record(ledger.DocumentDraft{Sort: ledger.DeedDocument, ID: h.id, Data: cases.DeedData{Case: c.ID, Claim: h.claim, Deed: h.deed.SignedDeed(), Made: h.made, Version: c.Version},
+	t.Record(ledger.DocumentDraft{Sort: ledger.DeedDocument, ID: h.id, Data: cases.DeedData{Case: c.ID, Claim: h.claim, Deed: h.deed.SignedDeed(), Look: h.look, Made: h.made, Version: c.Version},
 		Sealed: []ledger.Opening{h.sealed}})
 }
 
@@ -347,6 +348,11 @@ func (h *hand) merge(t *kernel.Tx, caseID string) (cases.Case, error) {
 	for _, c := range both {
 		if !d.worksOn(h.s, h.st, c) && c.Holder != h.by.Worker {
 			return young, store.NoCase(c.ID)
+		}
+	}
+	for _, c := range both {
+		if c.Look != "" {
+			return h.endLook(t, young, old)
 		}
 	}
 	now := t.Now()
@@ -542,6 +548,9 @@ func (h *hand) split(t *kernel.Tx, caseID string) (cases.Case, error) {
 	seen, err := t.Case(caseID)
 	if err != nil {
 		return seen, err
+	}
+	if seen.Look != "" {
+		return h.splitLook(t, seen.ID)
 	}
 	to, err := h.splitTo(seen, rows)
 	if err != nil {

@@ -21,7 +21,7 @@ type evidence = Evidence
 
 // newEvidence makes the evidence of the room.
 func (d *Room) newEvidence() *Evidence {
-	return NewEvidence(d.desk, EvidenceConfig{Load: d.load, MaySee: d.maySee, Match: d.onList, Copied: d.copied, Matched: d.onListNow, Removes: d.removes, Opened: d.opened, Look: d.look})
+	return NewEvidence(d.desk, EvidenceConfig{Load: d.load, MaySee: d.maySee, Match: d.onList, Copied: d.copied, Matched: d.onListNow, Removes: d.removes, Opened: d.opened, Look: d.look, Kept: d.keptEvidence})
 }
 
 // look reads the state of a case's subject as it is now, and keeps it as the one seen last.
@@ -30,7 +30,7 @@ func (d *Room) look(ctx context.Context, id string) error {
 	if err := d.desk.Store.ReadOne(ctx, func(stx *store.Tx) (err error) {
 		c, err = stx.Case(id)
 		return err
-	}); err != nil || !c.State.Open() {
+	}); err != nil || !c.State.Open() || c.Look != "" {
 		return err
 	}
 	s, err := d.desk.State(ctx)

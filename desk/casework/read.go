@@ -234,9 +234,18 @@ func (d *Room) Cases(ctx context.Context, by kernel.Caller, f Filter) ([]cases.C
 			q.Queues = []string{f.Queue}
 		}
 	}
+	if f.Subject != "" {
+		if err := d.asks(ctx, by, q.Platform, q.Subject); err != nil {
+			return nil, "", err
+		}
+	}
 	out := []cases.Case{}
 	for {
 		all, err := d.listed(ctx, f, q)
+		if err != nil {
+			return nil, "", err
+		}
+		hidden, err := d.hidden(ctx, by.Worker, all)
 		if err != nil {
 			return nil, "", err
 		}
@@ -245,7 +254,7 @@ func (d *Room) Cases(ctx context.Context, by kernel.Caller, f Filter) ([]cases.C
 			// A queue may hold cases that the caller may not know of: by their severity, or language. They are
 			// passed over: a cursor that named one of them, or stood behind the last that the caller reads, would
 			// tell of it.
-			if !f.Mine && !d.reads(s, st, by.Worker, c) {
+			if !f.Mine && !d.reads(s, st, by.Worker, c) || hidden[c.ID] {
 				continue
 			}
 			if len(out) == limit && !f.Mine {
@@ -382,6 +391,9 @@ func (d *Room) Now(ctx context.Context, by kernel.Caller, id string) (linkv1.Rea
 	if err != nil {
 		return linkv1.Reading{}, err
 	}
+	if ctx, err = d.asShown(ctx, c); err != nil {
+		return linkv1.Reading{}, err
+	}
 	reading, err := d.desk.Read(ctx, s, c.Subject.String())
 	if err != nil {
 		return linkv1.Reading{}, err
@@ -408,6 +420,10 @@ func (d *Room) saw(ctx context.Context, c cases.Case, r linkv1.Reading) error {
 	for _, why := range r.Why {
 		seen.Why = append(seen.Why, why.Text)
 	}
+	body, err := canonical.Marshal(r)
+	if err != nil {
+		return err
+	}
 	return d.desk.TryChange(ctx, func(s *proof.State) (func(*kernel.Tx) error, error) {
 		_, queues, err := d.rules(ctx, s)
 		if err != nil {
@@ -418,7 +434,7 @@ func (d *Room) saw(ctx context.Context, c cases.Case, r linkv1.Reading) error {
 			if err != nil {
 				return err
 			}
-			t.SaveSeen(c.ID, seen)
+			t.SaveSeen(c.ID, seen, body)
 			next := have
 			next.Of, next.Owner = r.Sort, r.Account()
 			if r.Subject.Handle != "" {

@@ -200,6 +200,9 @@ func (d *Room) readAhead(ctx context.Context, by kernel.Caller, of Reservation) 
 	if err != nil {
 		return true, err
 	}
+	if ctx, err = d.asShown(ctx, c); err != nil {
+		return true, err
+	}
 	reading, err := d.desk.Read(ctx, s, c.Subject.String())
 	if err != nil {
 		return true, nil

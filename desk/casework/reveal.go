@@ -88,7 +88,7 @@ func (d *Room) reveal(t *kernel.Tx, s *proof.State, st workforce.Standing, by ke
 	if err := d.barred(t, by.Worker, c); err != nil {
 		return out, err
 	}
-	row, err := t.Report(report)
+	row, err := d.reportOf(t.Tx, c, report)
 	if err == nil && row.Case != c.ID {
 		err = store.NoReport()
 	}

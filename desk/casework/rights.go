@@ -1,6 +1,7 @@
 package casework
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -288,6 +289,11 @@ func (d *Room) barred(t *kernel.Tx, w workforce.WorkerID, c cases.Case) error {
 		return fault.New(fault.Forbidden, "accounts-undeclared", "You have not declared your own accounts on the platforms, so that nobody knows which cases are your own affair. Declare them, or that you have none: on the page Settings, or with `countersign worker accounts --none`.")
 	}
 	affair := ownAffair(c.ID)
+	if c.Look != "" {
+		if bars, err := d.looks.Bars(t, w, c); err != nil || bars {
+			return cmp.Or(err, affair)
+		}
+	}
 	if c.Owner != "" && contains(own, cases.OwnDigest(d.secret, c.Subject.Platform, c.Owner)) || contains(own, cases.OwnDigest(d.secret, c.Subject.Platform, c.Subject.ID)) {
 		return affair
 	}
@@ -316,6 +322,9 @@ func (d *Room) load(ctx context.Context, by kernel.Caller, id string) (s *proof.
 		return err
 	}); err != nil {
 		return s, st, c, err
+	}
+	if hides, err := d.hides(ctx, by.Worker, c); err != nil || hides {
+		return s, st, cases.Case{}, cmp.Or(err, store.NoCase(id))
 	}
 	if d.reads(s, st, by.Worker, c) {
 		return s, st, c, nil

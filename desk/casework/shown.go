@@ -13,6 +13,9 @@ func (d *Room) document(stx *store.Tx, _ *cases.RuleSet, c cases.Case) (cases.Sh
 	out := cases.Shown{V: cases.ShownVersion, Case: c.ID, Version: c.Version, Claim: c.Claim, Subject: c.Subject, Of: c.Of, Owner: c.Owner, Language: c.Language, Severity: c.Severity,
 		Queue: c.Queue, Opened: c.Opened, Question: c.Question, Reporters: c.Reporters, Counts: []cases.ShownCount{}, Reports: []cases.ShownReport{},
 		Evidence: []cases.ShownEvidence{}, Decisions: []cases.ShownDecision{}, Strikes: map[string]int64{}}
+	if c.Look != "" {
+		return d.shownOfCopy(stx, c, out)
+	}
 	counts, err := stx.ReasonCounts(c.ID)
 	if err != nil {
 		return out, err

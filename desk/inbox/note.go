@@ -20,10 +20,13 @@ const (
 	KindWaits     Kind = "waits-for-you" // a request is held, and the reader could sign it
 	KindTurn      Kind = "your-turn"     // a case comes back to the reader
 	KindChannel   Kind = "channel"       // the reader's channel is another one
+	KindLook      Kind = "look"          // a verdict of the reader's was judged again
 )
 
 // Kinds lists the kinds of messages.
-func Kinds() []Kind { return []Kind{KindSession, KindSignature, KindWaits, KindTurn, KindChannel} }
+func Kinds() []Kind {
+	return []Kind{KindSession, KindSignature, KindWaits, KindTurn, KindChannel, KindLook}
+}
 
 // Content is what a message says. What waits for the reader's signature is named by its request
 // alone, and who asks and about whom is read on the request's page: so a message never tells more
@@ -35,6 +38,7 @@ type Content struct {
 	Digest   canonical.Digest `json:"digest,omitzero"` // of the action that was signed, or of the session
 	Expires  canonical.Time   `json:"expires,omitzero"`
 	Key      workforce.KeyID  `json:"key,omitzero"` // the reader's own key that signed
+	Look     string           `json:"look,omitzero"`
 	Platform string           `json:"platform,omitzero"`
 	Request  string           `json:"request,omitzero"`
 	Subject  string           `json:"subject,omitzero"` // of an act that the reader signed
@@ -119,4 +123,20 @@ func moved(deed canonical.Digest, key workforce.KeyID, webhook bool) Note {
 	}
 	text := fmt.Sprintf("You declared with your key %s (%s) where the desk sends your messages: %s. If that was not you, have the key revoked now.", key, key.Words(), to)
 	return Note{KindChannel, "channel " + deed.String(), Content{Text: text, Digest: deed, Key: key}}
+}
+
+// FoundWrong says that a lead found a verdict of the reader's to be wrong; until is when the time to answer
+// ends.
+func FoundWrong(look string, until canonical.Time) Note {
+	text := fmt.Sprintf("Somebody judged a case of yours again and came to another verdict, and a lead found yours to be wrong. Read both: `countersign look show %s`. You may answer once until %s; then another lead settles it: `countersign look dispute %[1]s --why TEXT`.", look, wording.When(until))
+	return Note{KindLook, "look " + look, Content{Text: text, Look: look, Expires: until}}
+}
+
+// LookSettled says how a dispute about a verdict of the reader's ended.
+func LookSettled(look string, wrong bool) Note {
+	text := "Another lead settled the dispute about a verdict of yours: it was right."
+	if wrong {
+		text = "Another lead settled the dispute about a verdict of yours: it was wrong."
+	}
+	return Note{KindLook, "look settled " + look, Content{Text: text + " Read why: `countersign look show " + look + "`.", Look: look}}
 }

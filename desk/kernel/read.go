@@ -113,14 +113,44 @@ func (k *Kernel) Load(ctx context.Context, request string) (r store.Request, err
 	return r, err
 }
 
-// Read has the executor read a subject.
+// Read has the executor read a subject, or returns it as it was kept; see AsKept.
 func (k *Kernel) Read(ctx context.Context, s *proof.State, name string) (linkv1.Reading, error) {
-	return readBy(ctx, s, name, k.Executor.Read)
+	kept, _ := ctx.Value(keptKey{}).(Kept)
+	return readBy(ctx, s, name, func(ctx context.Context, of platform.Subject) (linkv1.Reading, error) {
+		if kept != nil {
+			if r, err, ok := kept(of); ok {
+				return r, err
+			}
+		}
+		return k.Executor.Read(ctx, of)
+	})
+}
+
+// Kept returns the reading of a subject that stands in the place of what the executor would read now;
+// ok is false if none does.
+type Kept func(of platform.Subject) (r linkv1.Reading, err error, ok bool)
+
+type keptKey struct{}
+
+// AsKept returns a context in which Read returns what was kept: who judges a case again without
+// knowing it must not read what the first verdict changed.
+func AsKept(ctx context.Context, kept Kept) context.Context {
+	return context.WithValue(ctx, keptKey{}, kept)
 }
 
 // Vouched is Read with the executor's signed statement of who the subject is.
 func (k *Kernel) Vouched(ctx context.Context, s *proof.State, name string) (linkv1.Reading, error) {
-	return readBy(ctx, s, name, k.Executor.Vouch)
+	kept, _ := ctx.Value(keptKey{}).(Kept)
+	return readBy(ctx, s, name, func(ctx context.Context, of platform.Subject) (linkv1.Reading, error) {
+		now, err := k.Executor.Vouch(ctx, of)
+		if kept != nil {
+			if r, none, ok := kept(of); ok {
+				r.Resolution = now.Resolution // who the subject is does not change
+				return r, none
+			}
+		}
+		return now, err
+	})
 }
 
 func readBy(ctx context.Context, s *proof.State, name string, read func(context.Context, platform.Subject) (linkv1.Reading, error)) (linkv1.Reading, error) {
