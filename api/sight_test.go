@@ -94,6 +94,7 @@ unless { resource == Queue::"spam" };
 		"/evidence/pictures/{digest}": {evidence(hidden.Case.ID) + "?reason=look&case=" + hidden.Case.ID},
 		"/queues/board":               {""},
 		"/queues/clocks":              {"", "?queue=identity", "?queue=spam"},
+		"/queues/{id}/order":          {"identity", "spam", "nowhere"},
 		"/reports/{id}":               {hidden.Report.ID, shared.Report.ID},
 		"/reports":                    {"?external_id=a"},
 		"/documents/{sort}":           {"report", "opening", "deed", "decision"},

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -137,8 +138,8 @@ func TestEveryCommandFailsInOneObject(t *testing.T) {
 				args = append(args, "--"+f.Name, "24h")
 			} else if f.Required && f.Enum != "" {
 				args = append(args, "--"+f.Name, strings.Split(f.Enum, ",")[0])
-			} else if f.Required && f.Name == "rate" {
-				args = append(args, "--rate", "1")
+			} else if f.Required && slices.Contains([]string{"rate", "percent", "rule"}, f.Name) {
+				args = append(args, "--"+f.Name, "50")
 			} else if f.Required {
 				args = append(args, "--"+f.Name, "x")
 			}
