@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -87,22 +88,37 @@ func (p *pager) destination(t *testing.T, kinds ...alarm.Type) alarms.Destinatio
 		Secrets: []string{p.secret}, Kinds: kinds}
 }
 
-// waiting returns the jobs of a kind that wait.
-func waiting(t *testing.T, w *desktest.World, kind string) (all []jobs.Row) {
+// jobsOf returns the jobs of a kind that are in some of the states, all of one moment.
+func jobsOf(t *testing.T, w *desktest.World, kind string, states ...jobs.State) (all []jobs.Row) {
 	t.Helper()
 	err := w.Store.DB().Read(t.Context(), func(tx *sqldb.Tx) error {
-		rs, err := jobs.List(tx, jobs.Waiting, 0, 1000)
-		for _, r := range rs {
-			if r.Kind == kind {
-				all = append(all, r)
+		for _, state := range states {
+			rs, err := jobs.List(tx, state, 0, 1000)
+			if err != nil {
+				return err
 			}
+			all = append(all, slices.DeleteFunc(rs, func(r jobs.Row) bool { return r.Kind != kind })...)
 		}
-		return err
+		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return all
+}
+
+// waiting returns the jobs of a kind that wait. A job that runs is none of them, and what it does may
+// still come: a test that waits for the end of the work asks settled.
+func waiting(t *testing.T, w *desktest.World, kind string) []jobs.Row {
+	t.Helper()
+	return jobsOf(t, w, kind, jobs.Waiting)
+}
+
+// settled reports whether n jobs of a kind wait and none of that kind runs.
+func settled(t *testing.T, w *desktest.World, kind string, n int) bool {
+	t.Helper()
+	all := jobsOf(t, w, kind, jobs.Waiting, jobs.Running)
+	return len(all) == n && !slices.ContainsFunc(all, func(r jobs.Row) bool { return r.State == jobs.Running })
 }
 
 // An alarm reaches the addresses that want it as a signed CloudEvent that names
@@ -117,7 +133,7 @@ func TestAlarmsAreSent(t *testing.T) {
 		w.Run()
 		breach(w)
 		desktest.Until(t, "both addresses were called", func() bool { return len(all.received()) == 1 && len(breaches.received()) == 1 })
-		desktest.Until(t, "the second attempt waits", func() bool { return len(waiting(t, w, "desk.alarm")) == 1 })
+		desktest.Until(t, "the second attempt waits", func() bool { return settled(t, w, "desk.alarm", 1) })
 		as, _, err := w.Alarms(t.Context(), desktest.As("kim"), alarms.Filter{})
 		if err != nil || len(as) != 1 {
 			t.Fatalf("%d alarms, %v", len(as), err)
@@ -156,7 +172,7 @@ func TestAlarmsAreSent(t *testing.T) {
 		if again := breaches.received()[1]; again.id != as[0].ID || again.problem != nil {
 			t.Errorf("the second attempt is of %s: %v", again.id, again.problem)
 		}
-		desktest.Until(t, "nothing is left to send", func() bool { return len(waiting(t, w, "desk.alarm")) == 0 })
+		desktest.Until(t, "nothing is left to send", func() bool { return settled(t, w, "desk.alarm", 0) })
 		if n := len(all.received()) + len(none.received()); n != 1 {
 			t.Errorf("%d messages arrived where one was wanted", n)
 		}
@@ -171,14 +187,14 @@ func TestGoneIsGone(t *testing.T) {
 	w := staffed(t, o)
 	w.Run()
 	breach(w)
-	desktest.Until(t, "the address said 410", func() bool { return len(p.received()) == 1 && len(waiting(t, w, "desk.alarm")) == 0 })
+	desktest.Until(t, "the address said 410", func() bool { return len(p.received()) == 1 && settled(t, w, "desk.alarm", 0) })
 	p.say(0)
 	w.Rest()
 	breach(w) // the job is there before the desk runs again
 	w.Close()
 	w.Open(o)
 	w.Run()
-	desktest.Until(t, "the next alarm is dealt with", func() bool { return len(waiting(t, w, "desk.alarm")) == 0 })
+	desktest.Until(t, "the next alarm is dealt with", func() bool { return settled(t, w, "desk.alarm", 0) })
 	w.Rest()
 	if n := len(p.received()); n != 1 {
 		t.Errorf("%d messages after 410", n-1)
@@ -193,7 +209,7 @@ func TestPrivateAddressIsRefused(t *testing.T) {
 	w := staffed(t, desktest.Options{Destinations: []alarms.Destination{x}})
 	w.Run()
 	breach(w)
-	desktest.Until(t, "the alarm is dealt with", func() bool { return len(waiting(t, w, "desk.alarm")) == 0 })
+	desktest.Until(t, "the alarm is dealt with", func() bool { return settled(t, w, "desk.alarm", 0) })
 	w.Rest()
 	if n := len(p.received()); n != 0 {
 		t.Errorf("%d messages reached a loopback address that nobody opened", n)

@@ -31,7 +31,7 @@ func TestFlood(t *testing.T) {
 		// said waits until so many messages arrived, and returns the texts of the last few.
 		said := func(n, last int) (texts []string) {
 			t.Helper()
-			desktest.Until(t, fmt.Sprintf("%d messages arrived", n), func() bool { return len(breaches.received()) >= n && len(waiting(t, w, "desk.alarm")) == 0 })
+			desktest.Until(t, fmt.Sprintf("%d messages arrived", n), func() bool { return len(breaches.received()) >= n && settled(t, w, "desk.alarm", 0) })
 			all := breaches.received()
 			if len(all) != n {
 				t.Fatalf("%d messages, expected %d", len(all), n)

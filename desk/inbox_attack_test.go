@@ -40,9 +40,9 @@ func TestEditedMessages(t *testing.T) {
 		if _, err := w.DeclareChannel(t.Context(), bob, p.URL, p.secret, channelDeed(w, "bob", 0, p.URL, p.secret)); err != nil {
 			t.Fatal(err)
 		}
-		desktest.Until(t, "the address is told", func() bool { return len(p.received()) == 1 && len(waiting(t, w, "desk.message")) == 0 })
+		desktest.Until(t, "the address is told", func() bool { return len(p.received()) == 1 && settled(t, w, "desk.message", 0) })
 		w.Browser("bob")
-		desktest.Until(t, "the session is told", func() bool { return len(p.received()) == 2 && len(waiting(t, w, "desk.message")) == 0 })
+		desktest.Until(t, "the session is told", func() bool { return len(p.received()) == 2 && settled(t, w, "desk.message", 0) })
 		// A session that was somebody else's is explained away, and bob is sent to another page.
 		sql(t, to, `update message set body = cast('{"text":"evil: that session was a test"}' as `+blob(w)+`) where worker = 'bob' and kind = 'session'`,
 			`update mailbox set newest = 9 where worker = 'bob'`,
@@ -70,7 +70,7 @@ func TestEditedMessages(t *testing.T) {
 		}
 		w.Clock().Advance(time.Minute)
 		w.Browser("bob")
-		desktest.Until(t, "the next session is told", func() bool { return len(p.received()) >= 3 && len(waiting(t, w, "desk.message")) == 0 })
+		desktest.Until(t, "the next session is told", func() bool { return len(p.received()) >= 3 && settled(t, w, "desk.message", 0) })
 		for _, r := range p.received() {
 			if strings.Contains(string(r.body), "evil") {
 				t.Errorf("the desk sent %s", r.body)

@@ -146,7 +146,7 @@ func TestWaitsForYou(t *testing.T) {
 		desktest.Until(t, "the job is done", func() bool { return len(told(t, to.World, may[0], inbox.KindWaits)) > 0 })
 		// A job may run twice.
 		sql(t, to, fmt.Sprintf(`insert into job (kind, args, unique_key, state, due, attempts, last_error, created) select 'desk.waiting', args, 'again', 'waiting', 0, 0, '', 0 from job where kind = 'desk.expire' and unique_key = '%s'`, r.ID))
-		desktest.Until(t, "the job is done again", func() bool { return len(waiting(t, to.World, "desk.waiting")) == 0 })
+		desktest.Until(t, "the job is done again", func() bool { return settled(t, to.World, "desk.waiting", 0) })
 		second := heldRequest(t, to)
 		desktest.Until(t, "the next job is done", func() bool {
 			return slices.ContainsFunc(told(t, to.World, may[0], inbox.KindWaits), func(m inbox.Message) bool { return m.Request == second.ID })
@@ -380,7 +380,7 @@ func TestChannelAltered(t *testing.T) {
 		if _, err := w.DeclareChannel(t.Context(), desktest.As("ann"), p.URL, p.secret, channelDeed(w, "ann", 0, p.URL, p.secret)); err != nil {
 			t.Fatal(err)
 		}
-		desktest.Until(t, "all are told", func() bool { return len(p.received()) == 4 && len(waiting(t, w, "desk.message")) == 0 })
+		desktest.Until(t, "all are told", func() bool { return len(p.received()) == 4 && settled(t, w, "desk.message", 0) })
 		raisedNow := func() (n int) {
 			as, _, err := w.Alarms(t.Context(), desktest.As("kim"), alarms.Filter{Kind: alarm.ChannelAltered})
 			if err != nil {
@@ -401,7 +401,7 @@ func TestChannelAltered(t *testing.T) {
 			desktest.Until(t, "the alarm is raised", func() bool { return raisedNow() == i+1 })
 			w.Clock().Advance(time.Minute)
 			w.Browser("bob")
-			desktest.Until(t, "the job is done", func() bool { return len(waiting(t, w, "desk.message")) == 0 })
+			desktest.Until(t, "the job is done", func() bool { return settled(t, w, "desk.message", 0) })
 			if n := raisedNow(); n != i+1 {
 				t.Errorf("%s: %d alarms", edit, n)
 			}
@@ -450,13 +450,13 @@ func TestChannelThatFails(t *testing.T) {
 			}
 			return fmt.Sprintf("%s %d", c.Status, c.Answer)
 		}
-		desktest.Until(t, "the first attempt fails", func() bool { return status() == "waiting 500" && len(waiting(t, w, "desk.message")) == 1 })
+		desktest.Until(t, "the first attempt fails", func() bool { return status() == "waiting 500" && settled(t, w, "desk.message", 1) })
 		p.say(http.StatusGone)
 		w.Clock().Advance(time.Minute)
-		desktest.Until(t, "it is gone", func() bool { return status() == "gone 410" && len(waiting(t, w, "desk.message")) == 0 })
+		desktest.Until(t, "it is gone", func() bool { return status() == "gone 410" && settled(t, w, "desk.message", 0) })
 		n := len(p.received())
 		w.Browser("bob")
-		desktest.Until(t, "nothing is sent", func() bool { return len(waiting(t, w, "desk.message")) == 0 })
+		desktest.Until(t, "nothing is sent", func() bool { return settled(t, w, "desk.message", 0) })
 		if len(p.received()) != n || len(told(t, w, "bob", inbox.KindSession)) != 1 {
 			t.Errorf("an address that is gone got %+v", p.received()[n:])
 		}

@@ -38,7 +38,7 @@ func TestNobodyIsPaged(t *testing.T) {
 	}
 	x.err = nil
 	w.Run()
-	desktest.Until(t, "the address said 410", func() bool { return len(p.received()) >= 1 && len(waiting(t, w, "desk.alarm")) == 0 })
+	desktest.Until(t, "the address said 410", func() bool { return len(p.received()) >= 1 && settled(t, w, "desk.alarm", 0) })
 	w.Rest()
 	if got := needs(t, w); len(got) == 0 {
 		t.Error("no page leaves the desk any more, and its status says that all is well")

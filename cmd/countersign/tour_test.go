@@ -103,6 +103,7 @@ func TestTour(t *testing.T) {
 	address := startDemo(t, filepath.Join(t.TempDir(), "demo"))
 	tab := testenv.NewTab(t, testenv.TabOptions{Base: address})
 	tab.Allow("403") // the contractor is refused
+	tab.Allow("409") // the simulated people report something on the case that the agent decides
 	v := &visitor{Tab: tab, t: t, read: map[string]bool{}}
 	v.Open("/")
 	v.Wait("#tour .step")
@@ -119,9 +120,7 @@ func TestTour(t *testing.T) {
 		// An agent reads what was reported, what the desk read, and what is known of the subject; the
 		// list of the rules is for looking things up.
 		v.reads("main h1", "main h2", "main .report", "main figure", "main blockquote", "main dl")
-		before := v.Text("h1")
-		v.key("a")
-		v.Wait("=> document.querySelector('h1').innerText !== " + string(must(json.Marshal(before))))
+		v.decides()
 	}
 	v.done("agent")
 	// Whoever leaves the tour takes it up where it was, also on another page.
@@ -174,6 +173,10 @@ func TestTour(t *testing.T) {
 	v.step("insider")
 	v.click("#tour .step[data-step=insider] [data-act]")
 	v.Wait(".outcome")
+	// The page of the request that was declined comes only now. It leaves the outcome where it is.
+	v.letPages()
+	v.Wait("=> document.documentElement.dataset.ready === 'requests' && document.querySelector('#request')")
+	v.Wait(".outcome")
 	v.reads(".outcome")
 	v.done("insider")
 
@@ -205,6 +208,40 @@ func TestTour(t *testing.T) {
 	}
 }
 
+// decides says that nothing is wrong with the case that is shown. If something came in on the case
+// after it was shown, the desk refuses, and the visitor looks at it again.
+func (v *visitor) decides() {
+	v.t.Helper()
+	before := v.Text("h1")
+	for {
+		v.key("a")
+		v.Wait("=> document.querySelector('h1').innerText !== " + string(must(json.Marshal(before))) + " || document.querySelector('#verdict-error')?.textContent")
+		if v.Text("h1") != before {
+			return
+		}
+		v.click("#moved button")
+		v.Wait("=> document.documentElement.dataset.ready === 'case' && document.querySelector('#verdict-error')?.textContent === ''")
+	}
+}
+
+// holdPages has the pages that this tab asks for from now on wait until letPages.
+func (v *visitor) holdPages() {
+	v.t.Helper()
+	testenv.Eval[bool](v.Tab, `(() => {
+		const ask = window.fetch, held = [];
+		window.fetch = (to, how) => how?.headers?.["Countersign-Fragment"] ? new Promise((go) => held.push(() => go(ask(to, how)))) : ask(to, how);
+		window.heldPages = held;
+		window.letPages = () => { window.fetch = ask; for (const go of held) go() };
+		return true;
+	})()`)
+}
+
+func (v *visitor) letPages() {
+	v.t.Helper()
+	v.Wait("=> window.heldPages.length")
+	testenv.Eval[bool](v.Tab, "(window.letPages(), true)")
+}
+
 // phone looks at the bar on a phone: it leaves the page two thirds of the screen, and folds to a pill.
 func (v *visitor) phone() {
 	v.t.Helper()
@@ -213,7 +250,8 @@ func (v *visitor) phone() {
 	v.Size(1440)
 }
 
-// declined takes a second request of the same step, and says no: that ends it as well.
+// declined takes a second request of the same step, and says no: that ends it as well. The page that
+// follows is held back.
 func declined(v *visitor) {
 	v.t.Helper()
 	before := v.URL()
@@ -222,6 +260,7 @@ func declined(v *visitor) {
 	v.Click("input[name=verdict][value=decline]")
 	v.Type("#typed", "@mayor")
 	v.Type("#reason", "He is not hacked.")
+	v.holdPages()
 	v.Click("#answer button")
 	v.WaitText("#tour output", "You declined")
 }

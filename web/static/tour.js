@@ -46,6 +46,7 @@ const current = () => steps[names.indexOf(state.at)];
 const out = () => current().querySelector("output");
 
 function show() {
+  if (came && came.step !== state.at) came = came.part.remove();
   bar.hidden = false;
   bar.classList.toggle("left", !!state.left);
   for (const s of steps) s.hidden = s !== current() || !!state.left;
@@ -94,12 +95,17 @@ document.addEventListener("desk", ({ detail: { method, path, ok } }) => {
 });
 
 let shownAt;
-// outcome puts what came of a step into the page, in the words of a template.
+let came; // what came of a step, while it is shown: {step, part}
+// outcome puts what came of a step above the page's content, in the words of a template. It is no part
+// of that content, which goes whenever the page reads itself anew, or when a page arrives that was
+// asked for before. It stays until the next step.
 function outcome(name, words) {
-  const part = document.getElementById(name).content.cloneNode(true);
+  const part = document.getElementById(name).content.cloneNode(true).firstElementChild;
   for (const [of, text] of Object.entries(words)) for (const e of part.querySelectorAll("[data-" + of + "]")) e.textContent = text;
-  document.querySelector("#main > .outcome")?.remove();
-  document.getElementById("main").prepend(part);
+  part.ariaLabel = part.querySelector("h1").textContent;
+  came?.part.remove();
+  came = { step: state.at, part };
+  document.getElementById("main").before(part);
   scrollTo(0, 0);
 }
 
