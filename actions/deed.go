@@ -36,6 +36,9 @@ const (
 	DeedSplit    DeedKind = "case.split"
 	DeedMove     DeedKind = "case.move"     // to another queue
 	DeedLanguage DeedKind = "case.language" // corrects the language of the content
+	// DeedReorder puts a queue ahead for a time. It is of the queue, its version is the number of the
+	// newest order of it, and its text is a cases.Order.
+	DeedReorder DeedKind = "queue.reorder"
 	// DeedRemoveEvidence removes the bytes of a picture. It is of the picture's digest, and its
 	// text is the reason.
 	DeedRemoveEvidence DeedKind = "evidence.remove"
@@ -82,6 +85,7 @@ var deeds = map[DeedKind]struct {
 	DeedMove:           {"order", true},
 	DeedLanguage:       {"order", true},
 	DeedTakeBack:       {"order", true},
+	DeedReorder:        {"order", false},
 	DeedSettle:         {"order", true},
 	DeedDispute:        {"order", true},
 	DeedCalibrate:      {"order", true},

@@ -47,6 +47,10 @@ func (s *Server) registerCases() {
 	add(s, operation{id: "draft-take-back", method: post, path: "/decisions/{id}/drafts", summary: "All that you sign to take a decision of yours back, within 15 seconds; nothing is stored"}, s.draftTakeBack)
 	add(s, operation{id: "take-back", method: post, path: "/decisions/{id}/withdrawal", body: v1.MaxBody, changes: true, summary: "Take a decision of yours back: its measures end, and you hold the case again under a new claim"}, s.takeBack)
 	add(s, operation{id: "queue-board", method: get, path: "/queues/board", summary: "The queues that you may read, in their order, with what waits in them"}, s.queueBoard)
+	add(s, operation{id: "queue-order", method: get, path: "/queues/{id}/order", summary: "What a lead has ordered of a queue; 0 as its number: nothing yet"}, s.queueOrder)
+	add(s, operation{id: "reorder-queue", method: post, path: "/queues/{id}/orders", body: v1.MaxBody, changes: true,
+		summary: "Put a queue of your own ahead, or back: a lead's signed deed; its cases are due after a part of what they would be due after otherwise, until a time. The same deed again gives the same answer"}, s.reorderQueue)
+	add(s, operation{id: "try-queues", method: post, path: "/queues/trials", body: v1.MaxBody, summary: "Try a queue set on the cases of the last 30 days: what would have moved, what would have been late, who could work on it; nothing is stored"}, s.tryQueues)
 	add(s, operation{id: "due-clocks", method: get, path: "/queues/clocks", summary: "What is due on cases of the queues that you may read and not done yet, the most urgent first: what is late, and what falls due within a day"}, s.dueClocks)
 }
 
@@ -169,7 +173,7 @@ func (s *Server) cases(ctx context.Context, by desk.Caller, in *casesIn) (*answe
 }
 
 func claimedOf(t casework.Taken) v1.Claimed {
-	return v1.Claimed{Case: caseOf(t.Case), Claim: v1.Claim{Number: t.Claim.Number, Started: t.Claim.Started, Until: t.Case.Until, Document: t.Document}, Shown: t.Shown, Drafts: list(t.Drafts, caseDraftOf), Notes: list(t.Notes, caseNoteOf), Renewed: t.Renewed, Press: t.Press}
+	return v1.Claimed{Case: caseOf(t.Case), Claim: v1.Claim{Number: t.Claim.Number, Started: t.Claim.Started, Until: t.Case.Until, Document: t.Document}, Shown: t.Shown, Drafts: list(t.Drafts, caseDraftOf), Notes: list(t.Notes, caseNoteOf), Renewed: t.Renewed, Press: t.Press, Why: t.Why}
 }
 
 func caseNoteOf(n casework.CaseNote) v1.CaseNote {
@@ -220,7 +224,7 @@ func (s *Server) aCase(ctx context.Context, by desk.Caller, in *Identified) (*an
 	if err != nil {
 		return nil, err
 	}
-	out := v1.CaseView{Case: caseOf(v.Case), Shown: v.Shown, Drafts: list(v.Drafts, caseDraftOf), Notes: list(v.Notes, caseNoteOf),
+	out := v1.CaseView{Case: caseOf(v.Case), Shown: v.Shown, Why: v.Why, Drafts: list(v.Drafts, caseDraftOf), Notes: list(v.Notes, caseNoteOf),
 		Moves: list(v.Moves, func(m casework.CaseMove) v1.CaseMove {
 			return v1.CaseMove{Version: m.Version, Move: m.Move, Worker: string(m.Worker), Time: m.Time, Detail: canonical.Raw(m.Detail)}
 		}),
@@ -337,6 +341,33 @@ func (s *Server) decide(ctx context.Context, by desk.Caller, in *decideIn) (*dec
 func (s *Server) queueBoard(ctx context.Context, by desk.Caller, _ *struct{}) (*answerOf[v1.Page[v1.Queue]], error) {
 	all, err := s.desk.QueueBoard(ctx, by)
 	return answerWith(v1.Page[v1.Queue]{Items: list(all, queueOf)}, err)
+}
+
+func (s *Server) queueOrder(ctx context.Context, by desk.Caller, in *Identified) (*answerOf[v1.QueueOrder], error) {
+	o, err := s.desk.QueueOrder(ctx, by, in.ID)
+	return answerWith(queueOrderOf(o), err)
+}
+
+func (s *Server) reorderQueue(ctx context.Context, by desk.Caller, in *struct {
+	Identified
+	Body v1.QueueDeed
+}) (*answerOf[v1.QueueOrder], error) {
+	o, err := s.desk.Reorder(ctx, by, in.ID, in.Body.Deed, in.Body.Text)
+	return answerWith(queueOrderOf(o), err)
+}
+
+func queueOrderOf(o casework.QueueOrder) v1.QueueOrder {
+	return v1.QueueOrder{Number: o.Number, Queue: o.Queue, Factor: o.Factor, Worker: string(o.Worker), Reason: o.Reason, Made: o.Made, Until: o.Until}
+}
+
+func (s *Server) tryQueues(ctx context.Context, by desk.Caller, in *struct{ Body v1.QueueTry }) (*answerOf[v1.QueueTrial], error) {
+	t, err := s.desk.TryQueues(ctx, by, in.Body.Text)
+	return answerWith(v1.QueueTrial{Since: t.Since, Tried: t.Tried, All: t.All, Moved: t.Moved, Needs: list(t.Needs, same),
+		Moves: list(t.Moves, func(m casework.TrialMove) v1.TrialMove {
+			return v1.TrialMove{From: m.From, To: m.To, Count: m.Count, Sooner: m.Sooner, Later: m.Later, Examples: list(m.Examples, same)}
+		}),
+		Late:  list(t.Late, func(l casework.TrialLate) v1.TrialLate { return v1.TrialLate(l) }),
+		Staff: list(t.Staff, func(x casework.TrialStaff) v1.TrialStaff { return v1.TrialStaff(x) })}, err)
 }
 
 func (s *Server) dueClocks(ctx context.Context, by desk.Caller, in *struct {

@@ -164,9 +164,20 @@ func (q *Queue) promise(s Severity) time.Duration {
 
 // Due returns by when somebody looks at a case that the queue takes: after its promise times its
 // factor, in the queue's business hours. It is never after the promise.
-func (q *Queue) Due(c Case) canonical.Time {
-	promise := q.promise(c.Severity)
-	return q.Hours.After(c.begun(), promise*time.Duration(q.Factor(c))/WholeFactor)
+func (q *Queue) Due(c Case) canonical.Time { return q.after(c, q.Factor(c)) }
+
+// after returns the instant at which a part of the case's promise, in thousandths, is over.
+func (q *Queue) after(c Case, factor int64) canonical.Time {
+	return q.Hours.After(c.begun(), q.promise(c.Severity)*time.Duration(factor)/WholeFactor)
+}
+
+// dueBefore returns when the case was due in a queue that placed it once, by the factor that it had
+// then.
+func (q *Queue) dueBefore(c Case) canonical.Time {
+	if c.Factor == 0 { // placed before there were factors
+		return q.after(c, WholeFactor)
+	}
+	return q.after(c, c.Factor)
 }
 
 // Because says in one sentence why a case is due when it is, with the terms of the formula.

@@ -177,8 +177,6 @@ func TestBadOrder(t *testing.T) {
 		`, "order": {"likely": 50, "reach": 26}`:                                                     "add up to 75",
 		`, "order": {"likely": -1}`:                                                                  "add up to 75",
 		`, "order": {"likely": 1, "half_life": 100000}`:                                              "half-life",
-		`, "training": ["Child Safety"]`:                                                             "name of a training",
-		`, "training": ["graphic", "graphic"]`:                                                       "there twice",
 	} {
 		_, _, err := queueWith(members)
 		refusal(t, err, "bad-queues", "queues.json:2 queue first", what)

@@ -27,6 +27,7 @@ const (
 // Order is what a deed on a case says beside its kind: its canonical JSON is the deed's
 // text, sealed, so that the signature covers all of it.
 type Order struct {
+	Factor    int64    `json:"factor,omitzero"`    // reorder: thousandths, LeastFactor to WholeFactor
 	Into      string   `json:"into,omitzero"`      // merge: the older case that takes the reports
 	Language  string   `json:"language,omitzero"`  // of the content: to correct, or to ask for
 	Note      string   `json:"note,omitzero"`      // a note, a question, a reason
@@ -117,6 +118,9 @@ func (o Order) Check(k actions.DeedKind) error {
 		rest.Language = ""
 	case actions.DeedTakeBack:
 		rest.Note = ""
+	case actions.DeedReorder:
+		err = cmp.Or(need(o.Factor >= LeastFactor && o.Factor <= WholeFactor, fmt.Sprintf("the factor in thousandths, %d to %d,", LeastFactor, WholeFactor)), need(!o.Until.IsZero(), "the time until which it holds"), need(o.Note != "", "the reason"))
+		rest.Factor, rest.Until, rest.Note = 0, canonical.Time{}, ""
 	default:
 		return bad("it is no deed on a case")
 	}

@@ -17,7 +17,7 @@ func (c Case) Replaced(old, fresh *QueueSet, digest canonical.Digest) Case {
 		}
 		due = q.Due(c)
 		if before, _, ok := old.Queue(c.Queue); ok {
-			due = canonical.At(c.Due.Add(due.Sub(before.Due(c).Time)))
+			due = canonical.At(c.Due.Add(due.Sub(before.dueBefore(c).Time)))
 		}
 	}
 	if q.Name != c.Queue {

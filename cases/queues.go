@@ -59,10 +59,6 @@ type Queue struct {
 	Hours *Hours `json:"hours,omitzero"`
 	// Order is the formula by which its cases are due within their promise; null: at its end.
 	Order *Weights `json:"order,omitzero"`
-	// Training are the trainings that its workers have. The policy says what follows.
-	Training []string `json:"training,omitzero"`
-	// Newcomers says that it is for people in their first days. The policy says what follows.
-	Newcomers bool `json:"newcomers,omitzero"`
 
 	ahead Ahead // a lead's order; see QueueSet.With
 }
@@ -285,10 +281,6 @@ func (s *QueueSet) check(f *file, rules *RuleSet) {
 		q.checkDigits(f, at, about, rules)
 		q.Hours.check(f, member(at, "hours"), about)
 		q.Order.check(f, member(at, "order"), about)
-		values(f, member(at, "training"), about, q.Training, nameForm.MatchString, "the name of a training is 1 to 32 lower-case letters, digits and dashes, and begins with a letter")
-		if last && (len(q.Training) > 0 || q.Newcomers) {
-			f.wrong(at, about, "the last queue takes what no other does, so that it asks for no training and is not for newcomers alone")
-		}
 		q.Hours.ready()
 	}
 	if len(f.bad) == 0 {

@@ -135,7 +135,7 @@ func (c *caseShow) Run(ctx context.Context, s *Session) error {
 		Now *v1.Subject `json:"now,omitempty"`
 	}{v, now}
 	return s.Answer(doc, func(p *Page) {
-		describeCase(p, v.Case, v.Shown, s.Now())
+		describeCase(p, v.Case, v.Why, v.Shown, s.Now())
 		if now != nil {
 			p.Line("Now:")
 			describeNow(p, *now, s.Now())
@@ -251,7 +251,7 @@ func (s *Session) claimed(t v1.Claimed) error {
 		return err
 	}
 	return s.Answer(t, func(p *Page) {
-		describeCase(p, t.Case, t.Shown, s.Now())
+		describeCase(p, t.Case, t.Why, t.Shown, s.Now())
 		describeNotes(p, t.Notes)
 		describeCaseDrafts(p, t.Drafts)
 		p.Line("You hold it until %s. To decide it:", until(t.Claim.Until, s.Now()))

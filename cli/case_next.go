@@ -211,7 +211,7 @@ func detailsOf(err error) []fault.Detail {
 // show puts a case on the screen, with the state now beside the one seen last.
 func (w *work) show(ctx context.Context, j *judging, t v1.Claimed) {
 	p := &Page{color: w.s.Color}
-	describeCase(p, t.Case, j.shown, w.s.Now())
+	describeCase(p, t.Case, t.Why, j.shown, w.s.Now())
 	describeNotes(p, t.Notes)
 	describeCaseDrafts(p, t.Drafts)
 	if now, err := w.d.CaseNow(ctx, t.Case.ID); err == nil {

@@ -25,10 +25,11 @@ const (
 	evidenceRows = 24
 )
 
-// describeCase writes what whoever judges a case has to see.
-func describeCase(p *Page, c v1.Case, x cases.Shown, now time.Time) {
+// describeCase writes what whoever judges a case has to see. why says why it is due then.
+func describeCase(p *Page, c v1.Case, why string, x cases.Shown, now time.Time) {
 	p.Line("%s: %s, %s, %s severity, in the queue %s, due %s", c.ID, c.Sort, c.State, c.Severity, c.Queue, until(c.Due, now))
 	p.Facts(
+		[2]string{"due then, since", why},
 		[2]string{"subject", subjectLine(x)},
 		[2]string{"language", c.Language},
 		[2]string{"reported", reportedLine(c)},

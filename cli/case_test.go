@@ -198,7 +198,7 @@ func TestStrangersTextOnTheScreen(t *testing.T) {
 	}
 	c.Shown.Evidence = []cases.ShownEvidence{{State: "copied", Text: strings.Repeat("evil\u200b\n", 5000), Pictures: 2}}
 	p := &Page{color: true}
-	describeCase(p, c.Case, c.Shown, noon)
+	describeCase(p, c.Case, "", c.Shown, noon)
 	text := p.String()
 	for _, never := range []string{"\x1b", "\u202e", "\x07", "\u200b", "not shown"} {
 		if strings.Contains(text, never) {

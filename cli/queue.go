@@ -20,6 +20,8 @@ type queueCommands struct {
 	Show    queueShow    `cmd:"" help:"Show one queue, or the text of the set."`
 	Check   queueCheck   `cmd:"" help:"Check a queue set and run the tests in it."`
 	Propose queuePropose `cmd:"" help:"Ask the desk to put a queue set in force, and say what it changes. Officers countersign."`
+	Try     queueTry     `cmd:"" help:"Try a queue set on the cases of the last 30 days: what moves, what would have been late, and who could work on it."`
+	Reorder queueReorder `cmd:"" help:"Put a queue of yours ahead for a time, or back."`
 	Default queueDefault `cmd:"" help:"Show the built-in queue set, which goes with the built-in rule set; needs no desk."`
 }
 
@@ -112,6 +114,7 @@ func (c *queueShow) Run(ctx context.Context, s *Session) error {
 		return fault.New(fault.NotFound, "no-such-queue", "There is no queue %q in the set; see them with `countersign queue list`.", c.Name)
 	}
 	doc := queueShowAnswer{Queue: *q}
+	var ordered v1.QueueOrder
 	if c.Text == "" && !c.Default { // the set in force: what is due in it, too
 		d, err := s.desk()
 		if err != nil {
@@ -123,10 +126,16 @@ func (c *queueShow) Run(ctx context.Context, s *Session) error {
 			return err
 		}
 		doc.Clocks = due.Items
+		if ordered, err = d.QueueOrder(ctx, c.Name); err != nil && !fault.Is(err, "no-such-queue") {
+			return err
+		}
+		if ordered.Number > 0 && s.Now().Before(ordered.Until.Time) {
+			doc.Ahead = &ordered
+		}
 	}
 	return s.Answer(doc, func(p *Page) {
 		p.Line("%s, at place %d of %d", q.Name, i+1, len(set.Queues))
-		pairs := [][2]string{{"takes", wording.Where(q.Where)}, {"claim runs for", wording.Many(int(q.Lease().Minutes()), "minute")}}
+		pairs := [][2]string{{"takes", wording.Where(q.Where)}, {"open", q.Hours.Words()}, {"cases are due", wording.Weights(q.Order)}, {"claim runs for", wording.Many(int(q.Lease().Minutes()), "minute")}}
 		for _, tag := range sortedKeys(q.Title) {
 			pairs = append(pairs, [2]string{"title (" + tag + ")", q.Title[tag]})
 		}
@@ -135,6 +144,9 @@ func (c *queueShow) Run(ctx context.Context, s *Session) error {
 		}
 		for _, digit := range slices.Sorted(maps.Keys(q.Digits)) {
 			pairs = append(pairs, [2]string{"key " + digit, fmt.Sprintf("rule %d", q.Digits[digit])})
+		}
+		if o := doc.Ahead; o != nil {
+			pairs = append(pairs, [2]string{"put ahead", fmt.Sprintf("by %s: cases are due after %d %% of their time, until %s. %s", o.Worker, o.Factor/10, wording.When(o.Until), o.Reason)})
 		}
 		p.Facts(pairs...)
 		if len(doc.Clocks) == 0 {
@@ -152,7 +164,8 @@ func (c *queueShow) Run(ctx context.Context, s *Session) error {
 // queueShowAnswer is the answer of queue show.
 type queueShowAnswer struct {
 	cases.Queue
-	Clocks []v1.DueClock `json:"clocks,omitzero"` // what is due on its cases
+	Clocks []v1.DueClock  `json:"clocks,omitzero"` // what is due on its cases
+	Ahead  *v1.QueueOrder `json:"ahead,omitempty"` // what a lead has ordered of it, while that holds
 }
 
 // clockWords says what is due by a clock.

@@ -65,6 +65,21 @@ func (c *Client) Reveal(ctx context.Context, id string, w v1.RevealWish) (r v1.R
 	return r, c.into(ctx, call{method: http.MethodPost, path: casePath(id, "/reveals"), body: w}, &r)
 }
 
+// QueueOrder returns what a lead has ordered of a queue.
+func (c *Client) QueueOrder(ctx context.Context, queue string) (o v1.QueueOrder, err error) {
+	return o, c.get(ctx, v1.Base+"/queues/"+url.PathEscape(queue)+"/order", nil, &o)
+}
+
+// ReorderQueue hands in a lead's signed order of a queue. The same deed again gives the same answer.
+func (c *Client) ReorderQueue(ctx context.Context, queue string, d v1.QueueDeed) (o v1.QueueOrder, err error) {
+	return o, c.change(ctx, http.MethodPost, v1.Base+"/queues/"+url.PathEscape(queue)+"/orders", nil, d, &o)
+}
+
+// TryQueues asks what a queue set would have done with the cases of the last days.
+func (c *Client) TryQueues(ctx context.Context, text string) (t v1.QueueTrial, err error) {
+	return t, c.ask(ctx, v1.Base+"/queues/trials", v1.QueueTry{Text: text}, &t)
+}
+
 // NextCase claims the most urgent case, in one queue or in all that the caller works on. It is
 // sent once: after a lost answer the case is among the caller's own.
 func (c *Client) NextCase(ctx context.Context, queue string, without ...string) (t v1.Claimed, err error) {

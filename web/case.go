@@ -39,6 +39,7 @@ type casePage struct {
 	Drafts   []draftRow
 	Notes    []casework.CaseNote
 	Queue    string // title
+	Why      string // it is due when it is
 	Rules    []ruleRow
 	RuleData string // the rules with all that is signed of them, canonical JSON
 	Choices  []choice
@@ -138,7 +139,7 @@ func (s *Server) aCase(ctx context.Context, r *http.Request, by reader) (view, e
 	if err != nil {
 		return view{}, err
 	}
-	p := casePage{Case: v.Case, Shown: v.Shown, Holder: v.Holder, MayTake: v.MayTake, Lately: v.Lately, Notes: v.Notes}
+	p := casePage{Case: v.Case, Shown: v.Shown, Holder: v.Holder, MayTake: v.MayTake, Lately: v.Lately, Notes: v.Notes, Why: v.Why}
 	if v.Case.State == cases.Claimed && v.Case.Holder == by.Worker && s.config.Now().Before(v.Case.Until.Time) {
 		// A case that the reader holds is shown as the claim shows it: that is what a decision
 		// says was seen. The desk stores it anew where the case has changed.
@@ -156,7 +157,7 @@ func (s *Server) aCase(ctx context.Context, r *http.Request, by reader) (view, e
 
 // held is the page of a case that the reader holds. lately are the others who had it before them.
 func (s *Server) held(ctx context.Context, by reader, t casework.Taken, lately []casework.Look) (view, error) {
-	p := casePage{Case: t.Case, Shown: t.Shown, Document: t.Document.String(), Mine: true, Holder: string(t.Case.Holder), Lately: lately, Media: t.Press, Renewed: t.Renewed, Notes: t.Notes}
+	p := casePage{Case: t.Case, Shown: t.Shown, Document: t.Document.String(), Mine: true, Holder: string(t.Case.Holder), Lately: lately, Media: t.Press, Renewed: t.Renewed, Notes: t.Notes, Why: t.Why}
 	for _, d := range t.Drafts {
 		p.Drafts = append(p.Drafts, draftRow{string(d.Worker), d.Updated, string(d.Body)})
 	}

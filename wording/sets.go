@@ -275,10 +275,48 @@ func Where(w cases.Where) string {
 	add("of severity", Joined(w.Severity))
 	add("in", Joined(w.Language))
 	add("from", Joined(w.Source))
+	add("of the tiers", Joined(w.Tier))
+	add("with a reach", between(w.Reach, ""))
+	add("with an age", between(w.Age, " h"))
+	add("by a number", between(w.Reporters, " reporters"))
+	add("with a record of the reporters", between(w.Likely, " %"))
+	add("with a score", between(w.Score, " %"))
 	if len(words) == 0 {
 		return "every case"
 	}
 	return "cases " + strings.Join(words, ", ")
+}
+
+// between writes a range: "of 5 to 10 reporters", "of at least 5", "of at most 10".
+func between(r *cases.Range, unit string) string {
+	switch {
+	case r == nil:
+		return ""
+	case r.Most == nil:
+		return fmt.Sprintf("of at least %d%s", *r.Least, unit)
+	case r.Least == nil:
+		return fmt.Sprintf("of at most %d%s", *r.Most, unit)
+	}
+	return fmt.Sprintf("of %d to %d%s", *r.Least, *r.Most, unit)
+}
+
+// Weights says by what a queue orders its cases within their promise.
+func Weights(w *cases.Weights) string {
+	if w == nil || w.Likely == 0 && w.Reach == 0 {
+		return "by the end of their promise"
+	}
+	var by []string
+	if w.Likely > 0 {
+		by = append(by, fmt.Sprintf("up to %d %% sooner by how likely they violate", w.Likely))
+	}
+	if w.Reach > 0 {
+		half := w.HalfLife
+		if half == 0 {
+			half = cases.UsualHalfLife
+		}
+		by = append(by, fmt.Sprintf("up to %d %% sooner by reach, of which half counts every %s", w.Reach, exactly(half*3600)))
+	}
+	return strings.Join(by, ", ")
 }
 
 // promises says within how long somebody looks at a case first.
@@ -308,6 +346,12 @@ func queueChanges(was, is *cases.Queue) []string {
 		case now < before:
 			add("cases of severity %s may wait %s; until now %s", s, minutes(now), minutes(before))
 		}
+	}
+	if now, before := is.Hours.Words(), was.Hours.Words(); now != before {
+		add("it is open %s; until now %s", now, before)
+	}
+	if now, before := Weights(is.Order), Weights(was.Order); now != before {
+		add("its cases are due %s; until now %s", now, before)
 	}
 	if now, before := is.Lease(), was.Lease(); now != before {
 		add("a claim runs for %s; until now %s", exactly(int64(now.Seconds())), exactly(int64(before.Seconds())))

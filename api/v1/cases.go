@@ -149,8 +149,9 @@ type Claimed struct {
 	Drafts []CaseDraft `json:"drafts" doc:"your own and those of earlier holders, newest first"`
 	Notes  []CaseNote  `json:"notes" doc:"on the case, oldest first"`
 	// Renewed says that the person has not seen what is shown now.
-	Renewed bool `json:"renewed,omitzero" doc:"the case has changed since this claim showed it, so that what is shown is new"`
-	Press   bool `json:"press,omitzero" doc:"the case is reported for child safety, and you are a specialist: you say by a signed press what becomes of its pictures"`
+	Renewed bool   `json:"renewed,omitzero" doc:"the case has changed since this claim showed it, so that what is shown is new"`
+	Why     string `json:"why,omitzero" doc:"in one sentence, why the case is due when it is"`
+	Press   bool   `json:"press,omitzero" doc:"the case is reported for child safety, and you are a specialist: you say by a signed press what becomes of its pictures"`
 }
 
 // DueClock is something that is due on a case.
@@ -211,6 +212,7 @@ type CaseView struct {
 	Decisions []CaseDecision `json:"decisions"`
 	Drafts    []CaseDraft    `json:"drafts"`
 	Notes     []CaseNote     `json:"notes" doc:"oldest first"`
+	Why       string         `json:"why,omitzero" doc:"in one sentence, why the case is due when it is"`
 	Preserved []Preservation `json:"preserved,omitzero" doc:"what the platform was asked to preserve, oldest first"`
 	Lately    []Look         `json:"lately,omitzero" doc:"who else of those who work on its queue had it before them in the last ten minutes, newest first"`
 }
@@ -341,6 +343,68 @@ type Queue struct {
 	Lease   int64                    `json:"lease" doc:"minutes of a claim"`
 	Digits  map[string]int64         `json:"digits" doc:"rules by the keys 1 to 9"`
 	Counts  []QueueCount             `json:"counts"`
+}
+
+// QueueOrder is what a lead has ordered of a queue.
+type QueueOrder struct {
+	Number int64          `json:"number" doc:"of the newest order; a new one names it as the deed's version. 0: there is none"`
+	Queue  string         `json:"queue"`
+	Factor int64          `json:"factor,omitzero" doc:"thousandths of what its cases would be due after otherwise"`
+	Worker string         `json:"worker,omitzero" doc:"or only the company"`
+	Reason string         `json:"reason,omitzero"`
+	Made   canonical.Time `json:"made,omitzero"`
+	Until  canonical.Time `json:"until,omitzero"`
+}
+
+// QueueDeed is a signed deed on a queue, with its order.
+type QueueDeed struct {
+	Deed actions.SaltedDeed `json:"deed"`
+	Text string             `json:"text" maxLength:"65536" doc:"the order in canonical JSON, which the deed commits to"`
+}
+
+// QueueTry asks what a queue set would have done.
+type QueueTry struct {
+	Text string `json:"text" maxLength:"4194304" doc:"of the queue set"`
+}
+
+// QueueTrial is what a queue set would have done with the cases of the last days.
+type QueueTrial struct {
+	Since canonical.Time `json:"since" doc:"the cases that were opened from here on"`
+	Tried int64          `json:"tried"`
+	All   bool           `json:"all" doc:"all cases since then; otherwise the newest"`
+	Moved int64          `json:"moved"`
+	Moves []TrialMove    `json:"moves" doc:"the most frequent first"`
+	Late  []TrialLate    `json:"late" doc:"by queue of the tried set, if the cases had been decided when they were"`
+	Staff []TrialStaff   `json:"staff"`
+	Needs []string       `json:"needs" doc:"what whoever signs it looks at"`
+}
+
+// TrialMove is that cases would have waited in another queue.
+type TrialMove struct {
+	From     string   `json:"from"`
+	To       string   `json:"to"`
+	Count    int64    `json:"count"`
+	Sooner   int64    `json:"sooner" doc:"of these, due sooner"`
+	Later    int64    `json:"later" doc:"of these, due later"`
+	Examples []string `json:"examples" doc:"cases that you may read"`
+}
+
+// TrialLate is how many cases of a queue would have been late.
+type TrialLate struct {
+	Queue   string `json:"queue"`
+	Cases   int64  `json:"cases"`
+	Decided int64  `json:"decided"`
+	Late    int64  `json:"late" doc:"decided late under the tried set"`
+	Was     int64  `json:"was" doc:"of the same cases, decided late as it was"`
+	Waiting int64  `json:"waiting" doc:"not decided yet, and late by now"`
+}
+
+// TrialStaff is who may work on a queue of the tried set now.
+type TrialStaff struct {
+	Queue string `json:"queue"`
+	All   int64  `json:"all"`
+	Own   int64  `json:"own" doc:"at your company"`
+	New   bool   `json:"new,omitzero" doc:"the set in force has no such queue"`
 }
 
 // QueueCount counts the open cases of a queue in one state.

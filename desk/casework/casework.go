@@ -57,6 +57,7 @@ type Room struct {
 	every  time.Duration
 
 	vendors  vendorCounts
+	orders   orders
 	handling handling
 
 	*evidence
@@ -78,18 +79,26 @@ func New(k *kernel.Kernel, a *acts.Room, x *sets.Room, al *alarms.Room, box *inb
 	return d
 }
 
-// Run ends claims and snoozes whose time is over, until ctx ends.
+// Run ends claims and snoozes whose time is over, and puts cases where a newer queue set or a lead's
+// order puts them, until ctx ends.
 func (d *Room) Run(ctx context.Context) {
 	var watching sync.WaitGroup
 	watching.Go(func() { d.watchHashes(ctx) })
+	// Placing a million cases anew takes minutes; nobody's claim waits for that.
+	watching.Go(func() { d.each(ctx, "cases are not placed anew", d.placeAnew) })
 	defer watching.Wait()
+	d.each(ctx, "claims that are over are not ended", d.ends)
+}
+
+// each does something again and again, until ctx ends.
+func (d *Room) each(ctx context.Context, fails string, do func(context.Context) error) {
 	tick := time.NewTicker(d.every)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
-			if err := d.Sweep(ctx); err != nil && ctx.Err() == nil {
-				d.desk.Logger.ErrorContext(ctx, "claims that are over are not ended", "error", err)
+			if err := do(ctx); err != nil && ctx.Err() == nil {
+				d.desk.Logger.ErrorContext(ctx, fails, "error", err)
 			}
 		case <-ctx.Done():
 			return
@@ -107,6 +116,10 @@ func (d *Room) rules(ctx context.Context, s *proof.State) (*cases.RuleSet, *case
 		return nil, nil, err
 	}
 	queues, err := d.sets.Queues(ctx, s)
+	if err != nil {
+		return nil, nil, err
+	}
+	queues, err = d.ordered(ctx, queues)
 	return rules, queues, err
 }
 

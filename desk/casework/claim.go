@@ -31,6 +31,7 @@ type Taken struct {
 	Drafts   []store.CaseDraft
 	Notes    []store.CaseNote // oldest first, under the names that the caller may have
 	Renewed  bool             // the case has changed since this claim showed it, so that what is shown is new
+	Why      string           // it is due when it is, in one sentence
 	Press    bool             // the caller says what becomes of its pictures: a specialist, on a case of child safety
 }
 
@@ -302,12 +303,12 @@ func (d *Room) mayClaim(t *kernel.Tx, w workforce.WorkerID) error {
 func (d *Room) show(ctx context.Context, by kernel.Caller, c cases.Case, claim cases.Claim) (Taken, error) {
 	kept := false
 	s := d.desk.Newest()
-	rules, _, err := d.rules(ctx, s)
+	rules, queues, err := d.rules(ctx, s)
 	if err != nil {
 		return Taken{}, err
 	}
 	reader := s.People.Standing(by.Worker, d.desk.Now())
-	out := Taken{Case: namedIn(s, reader, c), Claim: claim}
+	out := Taken{Case: namedIn(s, reader, c), Claim: claim, Why: d.because(ctx, s, queues, c)}
 	out.Press = c.ChildSafety() && d.maySee(s, reader, c, ReleaseMedia) == nil
 	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		var err error
@@ -510,10 +511,15 @@ func (d *Room) moved(t *kernel.Tx, by workforce.WorkerID, c cases.Case, name str
 	t.Signal(caseSignal(c.ID))
 }
 
-// Sweep returns cases to their queues whose claim or snooze is over, and those whose holder
-// may not work any more; first it puts cases where a newer queue set puts them. It may run at any time, on every node.
+// Sweep puts cases where a newer queue set or a lead's order puts them, and does what ends does. It may
+// run at any time, on every node.
 func (d *Room) Sweep(ctx context.Context) error {
-	placing := d.placeAnew(ctx) // an error there keeps nobody's claim from ending
+	return errors.Join(d.placeAnew(ctx), d.ends(ctx)) // an error there keeps nobody's claim from ending
+}
+
+// ends returns cases to their queues whose claim or snooze is over, and those whose holder may not work
+// any more.
+func (d *Room) ends(ctx context.Context) error {
 	for {
 		var ids []string
 		var more bool
@@ -574,7 +580,7 @@ func (d *Room) Sweep(ctx context.Context) error {
 			}
 		}
 		if !more {
-			return errors.Join(placing, d.sweepReservations(ctx), d.sweepClocks(ctx))
+			return errors.Join(d.sweepReservations(ctx), d.sweepClocks(ctx))
 		}
 	}
 }

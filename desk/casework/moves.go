@@ -229,6 +229,11 @@ func (h *hand) holds(t *kernel.Tx, c cases.Case) error {
 func (h *hand) record(t *kernel.Tx, c cases.Case) {
 	t.InsertCaseDeed(store.CaseDeed{Digest: h.deed.Deed.Digest(), ID: h.id, Case: cmp.Or(h.deedOf, h.deed.Deed.Of), What: string(h.deed.Deed.What), Worker: h.by.Worker,
 		Signed: canonical.DigestOf(h.deed.SignedDeed()), Version: c.Version, Time: t.Now()})
+	h.recordDocument(t, c)
+}
+
+// recordDocument notes the deed's document alone.
+func (h *hand) recordDocument(t *kernel.Tx, c cases.Case) {
 	t.Record(ledger.DocumentDraft{Sort: ledger.DeedDocument, ID: h.id, Data: cases.DeedData{Case: c.ID, Claim: h.claim, Deed: h.deed.SignedDeed(), Look: h.look, Made: h.made, Version: c.Version},
 		Sealed: []ledger.Opening{h.sealed}})
 }

@@ -22,11 +22,28 @@ func (d *Room) placeAnew(ctx context.Context) error {
 		var found []store.Misplaced
 		if s, err := d.desk.State(ctx); err != nil || !s.Casework() {
 			return err
-		} else if err := d.desk.Store.ReadOne(ctx, func(stx *store.Tx) (err error) {
+		} else if err := d.desk.Store.Read(ctx, func(stx *store.Tx) (err error) {
 			found, err = stx.Misplaced(s.Queues.Digest, placedAtOnce)
 			return err
-		}); err != nil || len(found) == 0 {
+		}); err != nil {
 			return err
+		}
+		if len(found) == 0 {
+			ahead, err := d.aheadNow(ctx)
+			if err != nil {
+				return err
+			}
+			s := d.desk.Newest()
+			queues, err := d.sets.Queues(ctx, s)
+			if err != nil {
+				return err
+			}
+			if err := d.desk.Store.Read(ctx, func(stx *store.Tx) (err error) {
+				found, err = stx.Misordered(s.Queues.Digest, names(queues), ahead, placedAtOnce)
+				return err
+			}); err != nil || len(found) == 0 {
+				return err
+			}
 		}
 		if err := d.desk.TryChange(ctx, func(s *proof.State) (func(*kernel.Tx) error, error) {
 			_, queues, err := d.rules(ctx, s)
@@ -49,10 +66,14 @@ func (d *Room) placeAnew(ctx context.Context) error {
 					if err != nil {
 						return err
 					}
-					if c.QueueSet == s.Queues.Digest || c.State == cases.Claimed || !c.State.Open() {
-						continue // another node was faster, or somebody has taken it
+					if c.State == cases.Claimed || !c.State.Open() {
+						continue // somebody has taken it
 					}
-					d.place(t, c, c.Replaced(olders[c.QueueSet], queues, s.Queues.Digest))
+					next := c.Replaced(olders[c.QueueSet], queues, s.Queues.Digest)
+					if next.QueueSet == c.QueueSet && next.Ordering == c.Ordering {
+						continue // another node was faster
+					}
+					d.place(t, c, next)
 				}
 				return nil
 			}, nil
@@ -60,6 +81,35 @@ func (d *Room) placeAnew(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+func names(set *cases.QueueSet) []string {
+	all := make([]string, len(set.Queues))
+	for i, q := range set.Queues {
+		all[i] = q.Name
+	}
+	return all
+}
+
+// because says in one sentence why a case is due when it is, by the set that placed it; empty if that
+// cannot be read any more, or if a person moved the case to a queue that was to have it sooner.
+func (d *Room) because(ctx context.Context, s *proof.State, queues *cases.QueueSet, c cases.Case) string {
+	if !c.State.Open() {
+		return ""
+	}
+	set := queues
+	if c.QueueSet != s.Queues.Digest {
+		older, err := d.sets.PastQueues(ctx, c.QueueSet)
+		if err != nil {
+			return ""
+		}
+		set = older
+	}
+	q, _, ok := set.Queue(c.Queue)
+	if !ok {
+		return ""
+	}
+	return q.Because(c)
 }
 
 // place stores a case where another queue set puts it. A case that waits and comes into

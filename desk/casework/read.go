@@ -28,6 +28,7 @@ type View struct {
 	Drafts    []store.CaseDraft // of the caller, and for whoever holds the case of others
 	Notes     []store.CaseNote  // oldest first, under the names that the reader may have
 	Preserved []store.Preservation
+	Why       string // it is due when it is, in one sentence
 	MayTake   bool   // the caller is one of those who claim the case by its identifier, and nobody else holds it
 	Lately    []Look // who else had the case before them in the last ten minutes, newest first
 }
@@ -47,11 +48,11 @@ func (d *Room) Case(ctx context.Context, by kernel.Caller, id string) (View, err
 	if err != nil {
 		return View{}, err
 	}
-	rules, _, err := d.rules(ctx, s)
+	rules, queues, err := d.rules(ctx, s)
 	if err != nil {
 		return View{}, err
 	}
-	out := View{Case: c, Requests: map[string]string{}}
+	out := View{Case: c, Why: d.because(ctx, s, queues, c), Requests: map[string]string{}}
 	if c.Holder != "" {
 		out.Holder = string(named(s, st, c.Holder))
 	}
