@@ -51,7 +51,7 @@ const (
 )
 
 // LookShare returns the share, in thousandths, of such verdicts that are judged again: that of the rule
-// under which it is, or, of a verdict without a rule, the largest of the rules about what was reported,
+// under which it is, or, of a verdict without a rule, the largest of the rules about what was reported (of all, if none is),
 // since a violation of one of these may be what it missed. own says that whoever decided also opened the
 // case, and five that FivePeople are at work.
 func (s *RuleSet) LookShare(number int64, reasons []Reason, own, five bool) int64 {
@@ -62,11 +62,16 @@ func (s *RuleSet) LookShare(number int64, reasons []Reason, own, five bool) int6
 	if own {
 		share = OwnAlone
 	}
+	largest, some := share, false
 	for i := range s.Rules {
 		r := &s.Rules[i]
+		largest = max(largest, r.Looks)
 		if number == r.Number || number == 0 && slices.ContainsFunc(reasons, func(about Reason) bool { return s.Judged(about).Category == r.Category }) {
-			share = max(share, r.Looks)
+			share, some = max(share, r.Looks), true
 		}
+	}
+	if number == 0 && !some { // it may have missed a violation of any of them
+		return largest
 	}
 	return share
 }

@@ -76,7 +76,12 @@ func shareAbout(set *cases.RuleSet, reasons []cases.Reason) int64 {
 	if rule, _ := set.Rule(1); rule.Category == set.Judged(reasons[0]).Category {
 		return rule.Looks
 	}
-	return 0
+	for _, r := range set.Rules {
+		if r.Category == set.Judged(reasons[0]).Category {
+			return 0
+		}
+	}
+	return 200 // none is about it: the largest of all
 }
 
 // TestNobodyHidesMoreThanTheOdds computes and plays what one rogue agent can keep hidden. Somebody buries n
@@ -152,13 +157,12 @@ func TestDayHasALook(t *testing.T) {
 			n := fmt.Sprint(i)
 			c := l.Flag(n, "post/"+n, "spam", "acct/77").Case
 			l.Evidenced(c.ID)
-			got, err := l.TryDecide("ann", l.Take("ann"), casework.Judgement{Verdict: actions.CaseNoViolation})
+			got, err := l.undrawn("ann", l.Take("ann"))
 			if err != nil {
 				t.Fatal(err)
 			}
 			decided = append(decided, got.ID)
 		}
-		drawn := 0
 		looked := func() (all []store.SealedLook) {
 			if err := l.Store.Read(t.Context(), func(tx *store.Tx) (err error) {
 				all, err = tx.Looks(store.LookFilter{Worker: "ann", Limit: 100})
@@ -168,14 +172,16 @@ func TestDayHasALook(t *testing.T) {
 			}
 			return all
 		}
-		drawn = len(looked())
+		if n := len(looked()); n > 0 {
+			t.Fatalf("%d are looked at before the day is over", n)
+		}
 		l.Clock().Advance(25 * time.Hour)
 		if err := l.SweepLooks(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		all := looked()
-		if want := max(drawn, 1); len(all) != want {
-			t.Fatalf("%d looks after the day, want %d", len(all), want)
+		if len(all) != 1 {
+			t.Fatalf("%d looks after the day, want 1", len(all))
 		}
 		none := math.Pow(0.97, 4)
 		if want := int64((0.03+none/4)*1e6 + 0.5); all[0].Chance != want {

@@ -65,6 +65,21 @@ func (l *looker) own(by workforce.WorkerID, subject string, j casework.Judgement
 	return first, l.copied(first.Case.ID)
 }
 
+// undrawn decides that there is no violation, by a decision that no draw chooses: the desk draws by what is
+// signed, which has 32 bytes of chance, and the test knows the secret.
+func (l *looker) undrawn(by workforce.WorkerID, taken casework.Taken) (casework.Outcome, error) {
+	l.t.Helper()
+	for {
+		v, err := l.Judged(by, taken, casework.Judgement{Verdict: actions.CaseNoViolation})
+		if err != nil {
+			return casework.Outcome{}, err
+		}
+		if !cases.Drawn(cases.LookNumber(cases.LookSecret(desktest.OwnSecret), "draw", v.Decision.Decision.Digest()), cases.FloorShare) {
+			return l.Decide(l.t.Context(), desktest.As(by), taken.Case.ID, v)
+		}
+	}
+}
+
 // copied makes the copies that are due, and returns the look at a case.
 func (l *looker) copied(caseID string) store.SealedLook {
 	l.t.Helper()

@@ -103,6 +103,12 @@ func (d *Room) asShown(ctx context.Context, c cases.Case) (context.Context, erro
 		}
 		if r, ok := v.Readings[of.ID]; ok {
 			r.State.Seen = d.desk.TimeNow()
+			r.State.Facts = wholeFacts(r.State.Facts)
+			if r.Owner != nil {
+				owner := *r.Owner
+				owner.Seen, owner.Facts = d.desk.TimeNow(), wholeFacts(owner.Facts)
+				r.Owner = &owner
+			}
 			return r, nil, true
 		}
 		if of.ID == c.Subject.ID || of.ID == c.Owner {
@@ -110,6 +116,19 @@ func (d *Room) asShown(ctx context.Context, c cases.Case) (context.Context, erro
 		}
 		return linkv1.Reading{}, nil, false
 	}), nil
+}
+
+// wholeFacts returns the facts of a state as the executor gives them: numbers are whole ones, and JSON does
+// not say so.
+func wholeFacts(facts map[platform.Fact]any) map[platform.Fact]any {
+	out := map[platform.Fact]any{}
+	for f, v := range facts {
+		if x, ok := v.(float64); ok {
+			v = int64(x)
+		}
+		out[f] = v
+	}
+	return out
 }
 
 // keptEvidence returns what the subject of a copy showed, in the place of what it shows now.

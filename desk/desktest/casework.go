@@ -34,7 +34,7 @@ type Office struct {
 // NewOffice opens an office. Its desk does no background work until Run.
 func NewOffice(t testing.TB, o Options) *Office {
 	t.Helper()
-	of := &Office{Subjects: &Subjects{owners: map[string]string{}, tiers: map[string]actions.Tier{}, shown: map[string]platform.Evidence{}}}
+	of := &Office{Subjects: NewSubjects()}
 	if o.Executor == nil {
 		o.Executor = of.Subjects
 	}
@@ -177,6 +177,11 @@ type Subjects struct {
 	tiers  map[string]actions.Tier
 	shown  map[string]platform.Evidence
 	bytes  []byte // of every picture
+}
+
+// NewSubjects returns subjects of which nothing was said yet.
+func NewSubjects() *Subjects {
+	return &Subjects{owners: map[string]string{}, tiers: map[string]actions.Tier{}, shown: map[string]platform.Evidence{}}
 }
 
 // Ranked says of which tier a subject is; otherwise it is standard.

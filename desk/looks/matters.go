@@ -350,6 +350,23 @@ func (d *Room) DisputeLook(ctx context.Context, by kernel.Caller, id string, dee
 	return d.Look(ctx, by, id)
 }
 
+// LooksWaiting counts the second looks that wait for somebody who may judge them, by queue and state, with the
+// oldest of each: among them are those for which nobody is left who is independent and has not seen the case.
+func (d *Room) LooksWaiting(ctx context.Context, by kernel.Caller) (all []store.QueueCount, err error) {
+	_, st, err := d.desk.Standing(ctx, by)
+	if err != nil {
+		return nil, err
+	}
+	if !st.Engaged || !st.Has(workforce.Lead) || st.Vendor != "" {
+		return nil, fault.New(fault.Forbidden, "lead-needed", "How many second looks wait is a figure of the whole desk: leads who are employees read it.")
+	}
+	err = d.desk.Store.ReadOne(ctx, func(stx *store.Tx) error {
+		all, err = stx.LookCounts()
+		return err
+	})
+	return all, err
+}
+
 // matter returns a difference with its look and the second verdict, locked.
 func (d *Room) matter(t *kernel.Tx, id string) (l store.SealedLook, m store.LookMatter, v store.LookVerdict, err error) {
 	if l, err = t.LookLocked(id); err != nil {

@@ -26,6 +26,7 @@ import (
 	"countersign.dev/desk/casework"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/desk/kernel"
+	"countersign.dev/desk/looks"
 	"countersign.dev/executor"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
@@ -47,6 +48,8 @@ var (
 		"desk." + kernel.StepCountersigned:  {"test/system", "TestKilledOnPlaza"},
 		"desk." + casework.StepSettled:      {"desk", "TestSettledKilled"},
 		"desk." + casework.StepReserved:     {"desk", "TestReservedKilled"},
+		"desk." + looks.StepLookCopied:      {"desk", "TestLooksKilled"},
+		"desk." + looks.StepLookDayClosed:   {"desk", "TestLooksKilled"},
 		"executor." + executor.StepSeen:     {"executor", "TestKilledWatching"},
 		"executor." + executor.StepBreached: {"executor", "TestKilledWatching"},
 		"executor." + executor.StepTaken:    {"executor", "TestTakenKilled"},
@@ -76,7 +79,7 @@ func TestEveryStep(t *testing.T) {
 		}
 	}
 	var got []string
-	for _, folder := range []string{"desk/kernel", "desk/casework", "desk/acts", "desk/rolls", "executor"} {
+	for _, folder := range []string{"desk/kernel", "desk/casework", "desk/looks", "desk/acts", "desk/rolls", "executor"} {
 		for _, parsed := range sources(t, folder) {
 			ast.Inspect(parsed, func(n ast.Node) bool {
 				v, ok := n.(*ast.ValueSpec)
