@@ -78,8 +78,26 @@ func TestTryQueues(t *testing.T) {
 			t.Errorf("a second person looks at: %s", needs)
 		}
 		for _, x := range trial.Staff {
-			if x.Queue == "german" && (x.All == 0 || x.Own != x.All) || x.Queue == "spam" && x.Own >= x.All {
+			if x.Own == 0 || x.All != x.Own { // of other companies' people a vendor's lead reads no number
 				t.Errorf("who may work: %+v", x)
+			}
+		}
+		if other, err := o.Desk.TryQueues(t.Context(), desktest.As("lee"), text); err != nil || other.Tried != 3 {
+			t.Error(other, err)
+		} else {
+			for _, l := range other.Late {
+				if l.Decided+l.Late+l.Was > 0 {
+					t.Errorf("the lead of another company reads when ours decided: %+v", l)
+				}
+			}
+		}
+		whole, err := o.Desk.TryQueues(t.Context(), desktest.As("kim"), text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range whole.Staff {
+			if x.Queue == "german" && (x.All == 0 || x.Own != 0) || x.Queue == "spam" && (x.Own == 0 || x.Own >= x.All) {
+				t.Errorf("who may work, to an employee: %+v", x)
 			}
 		}
 		if now := o.now(german.ID); now.Queue != "german" || now.Version != german.Version {

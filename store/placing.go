@@ -9,6 +9,7 @@ import (
 	"countersign.dev/cases"
 	"countersign.dev/id"
 	"countersign.dev/sqldb"
+	"countersign.dev/workforce"
 )
 
 // Misplaced is an open case that another queue set placed than the one in force.
@@ -77,7 +78,8 @@ func (tx *Tx) Misordered(set canonical.Digest, queues []string, now map[string]c
 // TriedCase is a case with when its promise was met.
 type TriedCase struct {
 	cases.Case
-	Met canonical.Time // zero: not yet, or the case went away
+	Met    canonical.Time     // zero: not yet, or the case went away
+	Vendor workforce.VendorID // of whoever held it last
 }
 
 // TriedCases returns the cases that were opened since an instant, newest first, before one of them.
@@ -87,17 +89,17 @@ func (tx *Tx) TriedCases(before string, since canonical.Time, limit int) ([]Trie
 	}
 	return sqldb.AllAnew(tx.Tx, func(r sqldb.Row) (t TriedCase, err error) {
 		var met int64
-		t.Case, err = scanCase(alongside{r, &met})
+		t.Case, err = scanCase(alongside{r, []any{&met, &t.Vendor}})
 		t.Met = canonical.FromMicro(met)
 		return t, err
-	}, `select `+caseColumns+`, coalesce((select max(k.met) from case_clock k where k.case_id = c.id and k.kind = '`+PromiseClock+`'), 0) from case_file c
+	}, `select `+caseColumns+`, coalesce((select max(k.met) from case_clock k where k.case_id = c.id and k.kind = '`+PromiseClock+`'), 0), coalesce((select v.vendor from case_claim v where v.case_id = c.id and v.number = c.claim), '') from case_file c
 		where id >= $1 and id < $2 and look = '' and state <> 'merged' order by id desc limit $3`, id.First(cases.CasePrefix, since.Time), before, limit)
 }
 
-// alongside is a row whose last column goes elsewhere.
+// alongside is a row whose last columns go elsewhere.
 type alongside struct {
 	sqldb.Row
-	last any
+	last []any
 }
 
-func (a alongside) Scan(into ...any) error { return a.Row.Scan(append(into, a.last)...) }
+func (a alongside) Scan(into ...any) error { return a.Row.Scan(append(into, a.last...)...) }

@@ -393,7 +393,7 @@ type TrialMove struct {
 type TrialLate struct {
 	Queue   string `json:"queue"`
 	Cases   int64  `json:"cases"`
-	Decided int64  `json:"decided"`
+	Decided int64  `json:"decided" doc:"for the people of a vendor: by that vendor"`
 	Late    int64  `json:"late" doc:"decided late under the tried set"`
 	Was     int64  `json:"was" doc:"of the same cases, decided late as it was"`
 	Waiting int64  `json:"waiting" doc:"not decided yet, and late by now"`
@@ -402,7 +402,7 @@ type TrialLate struct {
 // TrialStaff is who may work on a queue of the tried set now.
 type TrialStaff struct {
 	Queue string `json:"queue"`
-	All   int64  `json:"all"`
+	All   int64  `json:"all" doc:"of the people of a vendor: at that vendor"`
 	Own   int64  `json:"own" doc:"at your company"`
 	New   bool   `json:"new,omitzero" doc:"the set in force has no such queue"`
 }

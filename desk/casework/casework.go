@@ -58,6 +58,7 @@ type Room struct {
 
 	vendors  vendorCounts
 	orders   orders
+	trying   sync.Mutex
 	handling handling
 
 	*evidence

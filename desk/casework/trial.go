@@ -63,7 +63,7 @@ type TrialLate struct {
 // TrialStaff is who may work on a queue of the tried set now.
 type TrialStaff struct {
 	Queue string
-	All   int64
+	All   int64 // for a vendor's people: at that vendor
 	Own   int64 // at the caller's company
 	New   bool  // the set in force has no queue of the name
 }
@@ -86,6 +86,8 @@ func (d *Room) TryQueues(ctx context.Context, by kernel.Caller, text string) (Tr
 	if err != nil {
 		return Trial{}, err
 	}
+	d.trying.Lock() // one at a time: each reads many cases
+	defer d.trying.Unlock()
 	now := d.desk.Now()
 	out := Trial{Since: canonical.At(now.AddDate(0, 0, -TrialDays)), All: true}
 	staff := d.staff(s, old)
@@ -114,7 +116,7 @@ func (d *Room) TryQueues(ctx context.Context, by kernel.Caller, text string) (Tr
 				l = &TrialLate{Queue: next.Queue}
 				late[next.Queue] = l
 			}
-			l.count(c, next.Due, now)
+			l.count(c, next.Due, now, st.Vendor == "" || c.Vendor == st.Vendor)
 			if next.Queue == c.Queue {
 				continue
 			}
@@ -152,15 +154,21 @@ func (d *Room) TryQueues(ctx context.Context, by kernel.Caller, text string) (Tr
 			out.Late = append(out.Late, *l)
 		}
 		_, _, known := old.Queue(q.Name)
-		out.Staff = append(out.Staff, TrialStaff{Queue: q.Name, All: freshStaff[q.Name].all, Own: freshStaff[q.Name].vendors[st.Vendor], New: !known})
+		who := TrialStaff{Queue: q.Name, All: freshStaff[q.Name].all, Own: freshStaff[q.Name].vendors[st.Vendor], New: !known}
+		if st.Vendor != "" {
+			who.All = who.Own
+		}
+		out.Staff = append(out.Staff, who)
 	}
 	out.Needs = needs(old, fresh, staff, freshStaff, out.Moves)
 	return out, nil
 }
 
-func (l *TrialLate) count(c store.TriedCase, due canonical.Time, now time.Time) {
+// count counts one case. When others' people decided is their company's figure.
+func (l *TrialLate) count(c store.TriedCase, due canonical.Time, now time.Time, own bool) {
 	l.Cases++
 	switch {
+	case !c.Met.IsZero() && !own:
 	case !c.Met.IsZero():
 		l.Decided++
 		if due.Before(c.Met.Time) {
