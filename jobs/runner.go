@@ -255,10 +255,9 @@ func (r *Runner) claim(ctx context.Context, n int) (claimed []Row, next time.Dur
 		ids[i] = first[min(i, len(first)-1)].id
 	}
 	until := canonical.At(now.Add(r.o.Timeout + grace))
-	// The change may still run when Write has stopped waiting for it: it writes nothing that is returned.
-	var taken, exhausted []Row
+	var exhausted []Row
 	err = r.db.Write(ctx, func(tx *sqldb.Tx) error {
-		taken, exhausted = nil, nil // it may be the second run of this
+		claimed, exhausted = nil, nil // it may be the second run of this
 		// What another node has claimed since is not due any more.
 		all, err := sqldb.AllAnew(tx, scan, fmt.Sprintf(`select %s from job where id in (%s) and state <> 'dead' and due <= $%d order by due, id limit %d`,
 			columns, sqldb.Places(1, len(ids)), len(ids)+1, n)+tx.Dialect().SkipLocked(), append(ids, now.Micro())...)
@@ -279,7 +278,7 @@ func (r *Runner) claim(ctx context.Context, n int) (claimed []Row, next time.Dur
 			if err != nil {
 				return err
 			}
-			taken = append(taken, j)
+			claimed = append(claimed, j)
 		}
 		return nil
 	})
@@ -290,7 +289,7 @@ func (r *Runner) claim(ctx context.Context, n int) (claimed []Row, next time.Dur
 	for _, j := range exhausted {
 		r.o.Report(j, errors.New("dead: the process ended during the last attempt"))
 	}
-	return taken, next, nil
+	return claimed, next, nil
 }
 
 func bury(tx *sqldb.Tx, j Row, lastError string) error {

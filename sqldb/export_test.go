@@ -7,6 +7,9 @@ func Waiting(db *DB) int {
 	return len(db.writer.queue)
 }
 
+// Left reports to a running change whether its caller has stopped waiting for it.
+func Left(db *DB) bool { return db.writer.running.left.Load() }
+
 // Closing reports whether Close has been called.
 func Closing(db *DB) bool {
 	db.writer.mu.Lock()

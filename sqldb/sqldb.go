@@ -311,11 +311,12 @@ func read(tx *Tx, fn func(*Tx) error) error {
 // Write runs fn as one change and returns once it is durable, or has failed.
 //
 // If ctx ends while fn waits for its turn, fn is not run and the error is ctx's. A change
-// that has begun is completed without regard to ctx: a caller who stops waiting gets
-// ErrUnknown and ctx's error, both wrapped.
+// that has begun is committed or not without regard to ctx: a caller who stops waiting gets
+// ErrUnknown and ctx's error, both wrapped, as soon as fn is not running.
 //
-// fn runs on another goroutine, perhaps several times, and after such an error perhaps
-// still. So the caller may read variables that fn sets only after Write has returned nil.
+// fn runs on another goroutine, perhaps several times, and never after Write has returned.
+// So the caller may read variables that fn sets; what they hold means something only if
+// Write has returned nil.
 // fn must not call Write, which would wait for itself for ever, nor begin or end a
 // transaction.
 func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error {

@@ -34,6 +34,9 @@ type change struct {
 	state atomic.Int32 // waiting, begun, withdrawn
 	done  chan error   // of capacity 1: the answer never waits for its reader
 
+	runs sync.Mutex  // held while fn runs
+	left atomic.Bool // the caller does not wait any more: fn is not run again
+
 	// Of the latest run:
 	err      error
 	attached []any
@@ -105,8 +108,26 @@ func (w *writer) write(ctx context.Context, fn func(*Tx) error) error {
 	case err := <-c.done: // both had come
 		return err
 	default:
-		return fmt.Errorf("stopped waiting for a change that has begun: %w: %w", ErrUnknown, ctx.Err())
 	}
+	// The caller goes on with the variables that fn sets. So the run of fn that is under way ends first,
+	// and there is no other one after it.
+	c.left.Store(true)
+	c.runs.Lock()
+	defer c.runs.Unlock()
+	return fmt.Errorf("stopped waiting for a change that has begun: %w: %w", ErrUnknown, ctx.Err())
+}
+
+// errLeft is the answer to a change whose caller has left before this run of it.
+var errLeft = errors.New("sqldb: nobody waits for this change any more")
+
+// run is one run of the change's function.
+func (c *change) run(tx *Tx) error {
+	c.runs.Lock()
+	defer c.runs.Unlock()
+	if c.left.Load() {
+		return errLeft
+	}
+	return c.fn(tx)
 }
 
 func (w *writer) nudge() {
@@ -312,13 +333,13 @@ func (w *writer) savepoint(c *change, tx *Tx, nested bool) error {
 			return nil
 		}
 	}
-	fn := c.fn
+	fn := c.run
 	if c.ahead && !nested && w.hold != nil {
 		fn = func(tx *Tx) error {
 			if err := w.hold(tx); err != nil {
 				return err
 			}
-			return c.fn(tx)
+			return c.run(tx)
 		}
 	}
 	w.running = c

@@ -366,16 +366,25 @@ func TestContext(t *testing.T) {
 		release()
 
 		// In the middle of 64: the caller goes, the change is completed, and so
-		// are the others.
+		// are the others. Nothing runs when the caller has its answer.
 		ctx, cancel = context.WithCancel(t.Context())
-		gone := make(chan struct{})
+		var over atomic.Bool
 		fns, want := around(func(tx *sqldb.Tx) error {
 			if err := insert(tx, "i32", 1); err != nil {
 				return err
 			}
 			cancel()
-			<-gone
-			return insert(tx, "i32b", 1)
+			for !sqldb.Left(db) {
+				runtime.Gosched()
+			}
+			err := insert(tx, "i32b", 1)
+			for range 1000 {
+				runtime.Gosched()
+			}
+			if over.Load() {
+				t.Error("the change runs on after its caller's answer")
+			}
+			return err
 		})
 		bad := fns[32]
 		release = hold(t, db)
@@ -392,7 +401,7 @@ func TestContext(t *testing.T) {
 				if !errors.Is(err, context.Canceled) || !errors.Is(err, sqldb.ErrUnknown) || !fault.Is(err, "outcome-unknown") {
 					t.Errorf("ended when begun: %v", err)
 				}
-				close(gone)
+				over.Store(true)
 			})
 		}
 		for sqldb.Waiting(db) < 64 {
@@ -402,6 +411,24 @@ func TestContext(t *testing.T) {
 		all.Wait()
 		if got := strings.ReplaceAll(items(t, db), "i32=1 i32b=1 ", ""); got != want || len(got) == len(items(t, db)) {
 			t.Errorf("the table holds %s", items(t, db))
+		}
+
+		// One that is to run once more is dropped, since its caller has gone.
+		ctx, cancel = context.WithCancel(t.Context())
+		runs := 0
+		err := db.Write(ctx, func(tx *sqldb.Tx) error {
+			runs++
+			cancel()
+			for !sqldb.Left(db) {
+				runtime.Gosched()
+			}
+			return sqldb.ErrAgain
+		})
+		if !errors.Is(err, context.Canceled) || !errors.Is(err, sqldb.ErrUnknown) {
+			t.Errorf("ended when to be run again: %v", err)
+		}
+		if err := db.Write(t.Context(), func(tx *sqldb.Tx) error { return insert(tx, "last", 1) }); err != nil || runs != 1 {
+			t.Errorf("it ran %d times, and the next change says %v", runs, err)
 		}
 	})
 }
