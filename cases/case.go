@@ -426,6 +426,7 @@ func (c Case) Join(older Case, fresh int64, now canonical.Time) (merged, joined 
 	if c.Severity.Rank() > joined.Severity.Rank() {
 		joined.Severity = c.Severity
 	}
+	joined.Likely, joined.Score = max(joined.Likely, c.Likely), max(joined.Score, c.Score)
 	if joined.Language == Undetermined {
 		joined.Language, joined.LanguageTold = c.Language, c.LanguageTold
 	}

@@ -465,6 +465,7 @@ func (d *Room) Decide(ctx context.Context, by kernel.Caller, id string, v Verdic
 				}
 			}
 			t.InsertCaseDecision(row)
+			t.CountOutcome(row)
 			if err := d.looks.Draw(t, held, row, st.Vendor); err != nil {
 				return err
 			}

@@ -274,6 +274,7 @@ type met struct {
 	known     map[string]store.Report // by external_id
 	open      map[subject]*metCase
 	reporters map[store.Reporting]bool
+	records   map[store.RecordOf]cases.Record
 
 	changed    []*metCase
 	clocks     []store.Clock // of media
@@ -338,7 +339,12 @@ func (d *Room) meet(t *kernel.Tx, from Origin, reports []cases.Report, out []Rec
 			ids = append(ids, c.ID)
 		}
 	}
-	m.reporters, err = t.Reportings(ids, reporters)
+	if m.reporters, err = t.Reportings(ids, reporters); err != nil {
+		return nil, err
+	}
+	if from.Program != "" { // workers have no record as reporters
+		m.records, err = t.Records(reporters, t.Now())
+	}
 	return m, err
 }
 
@@ -404,6 +410,9 @@ func (d *Room) take(t *kernel.Tx, m *met, s *proof.State, rules *cases.RuleSet, 
 	}
 	before := c.Case
 	c.Case = c.With(reason, severity, from.Source, language(r), first).Scored(r.Scores)
+	if !row.Anonymous {
+		c.Case = c.LikelyBy(m.records[store.RecordOf{Reporter: row.Reporter, Reasons: reason.Group()}])
+	}
 	c.Updated = now
 	switch {
 	case !open:

@@ -156,6 +156,7 @@ func (h *hand) takeBack(t *kernel.Tx, row store.CaseDecision) (c cases.Case, cla
 		return c, claim, fault.New(fault.Conflict, "wrong-state", "The case %s is %s again: its decision is not in force any more.", c.ID, c.State)
 	}
 	t.TakeBackDecision(row.ID, now)
+	t.ForgetOutcome(row.ID)
 	t.EndStrike(row.ID, now)
 	t.UnmeetClock(c.ID, store.PromiseClock)
 	t.ThawClock(c.ID, store.MediaClock, row.Time)
