@@ -39,7 +39,7 @@ type step struct {
 }
 
 // reads are the methods that change nothing.
-var reads = []string{"Inbox", "Mailbox", "Channel", "Invited", "Invitations", "MadeByInvitation", "Pairing", "WorksOn", "ReadsIncidents", "PreferencesOf", "ReadsPeople", "Day", "AuthenticateBrowser", "BeginBrowser", "Proves", "CaseVersion", "MayReadQueue", "RequestVersion", "ReserveAfter", "Follow", "Moment", "CaseReports", "ShownUnder", "EvidenceDocument", "EvidenceNow", "EvidenceOf", "Unedited", "Case", "Cases", "DraftDecision", "Now", "Progress", "ProgressNamed", "DraftTakeBack", "ReferralExport", "QueueBoard", "QueueOrder", "TryQueues", "Alarms", "Authenticate", "AuthenticateProgram", "OwnDeclaration", "Backtest", "Chain", "Bodies", "TierEntries", "HashesInForce", "InForce", "TakenRecords", "Text", "Document", "Documents", "Draft", "DraftUndo", "DraftVerdict", "Entries", "Feed", "Holders", "Incident", "Incidents", "Ledger", "LedgerBodies", "Matters", "NextAlarms",
+var reads = []string{"InHand", "Presence", "Line", "Inbox", "Mailbox", "Channel", "Invited", "Invitations", "MadeByInvitation", "Pairing", "WorksOn", "ReadsIncidents", "PreferencesOf", "ReadsPeople", "Day", "AuthenticateBrowser", "BeginBrowser", "Proves", "CaseVersion", "MayReadQueue", "RequestVersion", "ReserveAfter", "Follow", "Moment", "CaseReports", "ShownUnder", "EvidenceDocument", "EvidenceNow", "EvidenceOf", "Unedited", "Case", "Cases", "DraftDecision", "Now", "Progress", "ProgressNamed", "DraftTakeBack", "ReferralExport", "QueueBoard", "QueueOrder", "TryQueues", "Alarms", "Authenticate", "AuthenticateProgram", "OwnDeclaration", "Backtest", "Chain", "Bodies", "TierEntries", "HashesInForce", "InForce", "TakenRecords", "Text", "Document", "Documents", "Draft", "DraftUndo", "DraftVerdict", "Entries", "Feed", "Holders", "Incident", "Incidents", "Ledger", "LedgerBodies", "Matters", "NextAlarms",
 	"Person", "RequestByID", "RequestThen", "RequestFor", "RequestsFor", "Waiting", "Requests", "RowsOf", "Sessions", "Sightings", "State", "Stats", "Subject", "Tokens", "Wait", "CompleteWarrant", "Warrant"}
 
 // others are neither: Run is the background, with CheckExposure and CheckHealth, Found
@@ -51,10 +51,10 @@ var reads = []string{"Inbox", "Mailbox", "Channel", "Invited", "Invitations", "M
 //
 // AnswerInvitation is for somebody who is not known yet, so that no refusal is entered; see
 // TestInvitation.
-var others = append([]string{"Tell", "ForgetOld", "ReadInbox", "AnswerInvitation", "Also", "Pair", "CertifyPairing", "TakePairing", "KeepPreferences", "SignInBrowser", "JudgeLifts", "CheckChange", "Hashes", "PastQueues", "Queues", "Rules", "CheckExposure", "CheckHealth", "CheckReview", "CoverageChange", "Found", "OpenWatched", "RollWaiting", "Run", "Sweep", "SweepHashes", "DraftMeasures", "DraftLifts", "JudgeTakeBack", "DueClocks", "JudgeMeasures", "Unedited"}, worksOnCases...)
+var others = append([]string{"SetPresence", "SweepPresence", "Tell", "ForgetOld", "ReadInbox", "AnswerInvitation", "Also", "Pair", "CertifyPairing", "TakePairing", "KeepPreferences", "SignInBrowser", "JudgeLifts", "CheckChange", "Hashes", "PastQueues", "Queues", "Rules", "CheckExposure", "CheckHealth", "CheckReview", "CoverageChange", "Found", "OpenWatched", "RollWaiting", "Run", "Sweep", "SweepHashes", "DraftMeasures", "DraftLifts", "JudgeTakeBack", "DueClocks", "JudgeMeasures", "Unedited"}, worksOnCases...)
 
 // worksOnCases are the methods of casework that change something.
-var worksOnCases = []string{"Reorder", "OpenPicture", "ReleaseMedia", "RemovePicture", "Claim", "Decide", "Do", "Extend", "Find", "KeepDraft", "Next", "Release", "Reserve", "Reveal", "TakeBack", "TakeReports", "WithdrawReport"}
+var worksOnCases = []string{"HandOver", "Reorder", "OpenPicture", "ReleaseMedia", "RemovePicture", "Claim", "Decide", "Do", "Extend", "Find", "KeepDraft", "Next", "Release", "Reserve", "Reveal", "TakeBack", "TakeReports", "WithdrawReport"}
 
 func heldRequest(t *testing.T, to *desktest.Town) actions.Request {
 	t.Helper()
