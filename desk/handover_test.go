@@ -14,6 +14,7 @@ import (
 	"countersign.dev/fault"
 	"countersign.dev/store"
 	"countersign.dev/workforce"
+	"countersign.dev/workforce/workforcetest"
 )
 
 func (o office) handOver(by workforce.WorkerID, from []workforce.WorkerID, to ...workforce.WorkerID) (casework.HandedOver, error) {
@@ -22,15 +23,17 @@ func (o office) handOver(by workforce.WorkerID, from []workforce.WorkerID, to ..
 	return o.HandOver(o.Context(), desktest.As(by), deed, order.Text())
 }
 
-// boss returns the manager of a worker.
-func (o office) boss(w workforce.WorkerID) workforce.WorkerID {
-	o.t.Helper()
-	s, err := o.State(o.t.Context())
-	if err != nil {
-		o.t.Fatal(err)
+// line has ann and abe report to sue.
+func (o office) line() workforce.WorkerID {
+	var people []workforce.Record
+	for _, p := range workforcetest.Records(o.Clock().Now()) {
+		if p.Worker == "ann" || p.Worker == "abe" {
+			p.Manager = "sue"
+			people = append(people, p)
+		}
 	}
-	one, _ := s.People.Worker(w)
-	return one.Manager
+	o.Admit(false, people...)
+	return "sue"
 }
 
 // TestHandOver: a lead gives back what a person below has in hand, with its draft, to the queue or to
@@ -39,7 +42,7 @@ func TestHandOver(t *testing.T) {
 	desktest.Each(t, func(t *testing.T, opt desktest.Options) {
 		o := newOffice(t, opt)
 		o.Clock().Hold()
-		lead := o.boss("ann")
+		lead := o.line()
 		for i := range 3 {
 			o.Flag(fmt.Sprint(i), fmt.Sprintf("post/%d", i), "MisleadingSpam", "acct/9")
 		}
@@ -111,7 +114,7 @@ func TestHandOver(t *testing.T) {
 func TestHandOverRaces(t *testing.T) {
 	desktest.Each(t, func(t *testing.T, opt desktest.Options) {
 		o := newOffice(t, opt)
-		lead := o.boss("ann")
+		lead := o.line()
 		const n = 12
 		for i := range n {
 			o.Flag(fmt.Sprint(i), fmt.Sprintf("post/%d", i), "MisleadingSpam", "acct/9")
