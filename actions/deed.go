@@ -39,6 +39,9 @@ const (
 	// DeedReorder puts a queue ahead for a time. It is of the queue, its version is the number of the
 	// newest order of it, and its text is a cases.Order.
 	DeedReorder DeedKind = "queue.reorder"
+	// DeedHandOver gives back what people have in hand, to their queues or to somebody else. It is of
+	// the lead who signs, and its text is a cases.Order.
+	DeedHandOver DeedKind = "case.hand-over"
 	// DeedRemoveEvidence removes the bytes of a picture. It is of the picture's digest, and its
 	// text is the reason.
 	DeedRemoveEvidence DeedKind = "evidence.remove"
@@ -86,6 +89,7 @@ var deeds = map[DeedKind]struct {
 	DeedLanguage:       {"order", true},
 	DeedTakeBack:       {"order", true},
 	DeedReorder:        {"order", false},
+	DeedHandOver:       {"order", true},
 	DeedSettle:         {"order", true},
 	DeedDispute:        {"order", true},
 	DeedCalibrate:      {"order", true},
@@ -103,6 +107,16 @@ func (k DeedKind) Known() bool { _, ok := deeds[k]; return ok }
 // OfLooks reports whether a deed of the kind is about second looks or calibrations, and of no case.
 func (k DeedKind) OfLooks() bool {
 	return k == DeedSettle || k == DeedDispute || k == DeedCalibrate || k == DeedCalibrated
+}
+
+// OfCase reports whether a deed of the kind whose document casework keeps is of the case that the document
+// names, and not of a queue, a person, a picture, a decision or a look.
+func (k DeedKind) OfCase() bool {
+	switch k {
+	case DeedTakeBack, DeedRemoveEvidence, DeedReorder, DeedHandOver:
+		return false
+	}
+	return !k.OfLooks()
 }
 
 // Session reports whether a session's key may sign deeds of a kind. The list is closed: a

@@ -90,6 +90,7 @@ func (s *Server) register() {
 	add(s, operation{id: "list-entries", method: get, path: "/ledger/entries", summary: "Ledger entries without personal fields, oldest first"}, s.entries)
 	s.registerCases()
 	s.registerLooks()
+	s.registerShifts()
 	s.registerEvidence()
 	s.registerDocuments()
 	s.registerTexts()

@@ -9,10 +9,14 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/platform"
+	"countersign.dev/workforce"
 )
 
 // MaxNote is the largest length of a note or of a question, in bytes.
 const MaxNote = 8 << 10
+
+// MaxHandOver is the largest number of people whose cases one order hands over, and who get them.
+const MaxHandOver = 100
 
 // Role is whom a case is escalated to, or who is asked.
 type Role string
@@ -27,20 +31,22 @@ const (
 // Order is what a deed on a case says beside its kind: its canonical JSON is the deed's
 // text, sealed, so that the signature covers all of it.
 type Order struct {
-	Factor    int64    `json:"factor,omitzero"`    // reorder: thousandths, LeastFactor to WholeFactor
-	Into      string   `json:"into,omitzero"`      // merge: the older case that takes the reports
-	Language  string   `json:"language,omitzero"`  // of the content: to correct, or to ask for
-	Note      string   `json:"note,omitzero"`      // a note, a question, a reason
-	Public    bool     `json:"public,omitzero"`    // the note may be told to people outside
-	Queue     string   `json:"queue,omitzero"`     // move: the queue that takes the case
-	Reference string   `json:"reference,omitzero"` // refer: of the referral, at the other side
-	Referral  string   `json:"referral,omitzero"`  // refer: the identifier in the rule set
-	Reports   []string `json:"reports,omitzero"`   // split: that leave the case, sorted
-	Role      Role     `json:"role,omitzero"`      // ask, escalate
+	Factor    int64                `json:"factor,omitzero"`    // reorder: thousandths, LeastFactor to WholeFactor
+	From      []workforce.WorkerID `json:"from,omitzero"`      // hand-over: whose cases, sorted
+	Into      string               `json:"into,omitzero"`      // merge: the older case that takes the reports
+	Language  string               `json:"language,omitzero"`  // of the content: to correct, or to ask for
+	Note      string               `json:"note,omitzero"`      // a note, a question, a reason
+	Public    bool                 `json:"public,omitzero"`    // the note may be told to people outside
+	Queue     string               `json:"queue,omitzero"`     // move: the queue that takes the case
+	Reference string               `json:"reference,omitzero"` // refer: of the referral, at the other side
+	Referral  string               `json:"referral,omitzero"`  // refer: the identifier in the rule set
+	Reports   []string             `json:"reports,omitzero"`   // split: that leave the case, sorted
+	Role      Role                 `json:"role,omitzero"`      // ask, escalate
 	// Subject is PLATFORM:ID: the subject to whose open case a split's reports go. Empty:
 	// each report goes to the open case of the subject that it names itself.
-	Subject string         `json:"subject,omitzero"`
-	Until   canonical.Time `json:"until,omitzero"` // snooze; refer: preserved until
+	Subject string               `json:"subject,omitzero"`
+	To      []workforce.WorkerID `json:"to,omitzero"`    // hand-over: who gets them in turn, sorted; none: their queues
+	Until   canonical.Time       `json:"until,omitzero"` // snooze; refer: preserved until
 }
 
 // Text returns the order as the text of its deed.
@@ -60,12 +66,18 @@ func ParseOrder(text string) (Order, error) {
 		return o, fault.New(fault.TooLarge, "too-large", "A note has at most %d bytes.", MaxNote)
 	case len(o.Reports) > MaxReports || !slices.IsSorted(o.Reports) || len(slices.Compact(slices.Clone(o.Reports))) != len(o.Reports):
 		return o, bad("the reports are sorted, each once, at most %d", MaxReports)
+	case !eachOnce(o.From) || !eachOnce(o.To):
+		return o, bad("people are sorted, each once, at most %d", MaxHandOver)
 	case o.Language != "" && !ValidLanguage(o.Language):
 		return o, bad("a language is a BCP 47 tag such as en or de-AT")
 	case o.Role != "" && !slices.Contains([]Role{AskLead, AskSpecialist, AskLanguage}, o.Role):
 		return o, bad("the role is lead, specialist or language")
 	}
 	return o, nil
+}
+
+func eachOnce(all []workforce.WorkerID) bool {
+	return len(all) <= MaxHandOver && slices.IsSorted(all) && len(slices.Compact(slices.Clone(all))) == len(all)
 }
 
 // Check refuses an order that does not fit its kind of deed: it lacks what the kind needs, or
@@ -121,6 +133,9 @@ func (o Order) Check(k actions.DeedKind) error {
 	case actions.DeedReorder:
 		err = cmp.Or(need(o.Factor >= LeastFactor && o.Factor <= WholeFactor, fmt.Sprintf("the factor in thousandths, %d to %d,", LeastFactor, WholeFactor)), need(!o.Until.IsZero(), "the time until which it holds"), need(o.Note != "", "the reason"))
 		rest.Factor, rest.Until, rest.Note = 0, canonical.Time{}, ""
+	case actions.DeedHandOver:
+		err = cmp.Or(need(len(o.From) > 0, "whose cases they are"), need(o.Note != "", "the reason"))
+		rest.From, rest.To, rest.Note = nil, nil, ""
 	default:
 		return bad("it is no deed on a case")
 	}

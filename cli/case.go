@@ -39,6 +39,7 @@ type caseCommands struct {
 	Merge    caseMerge    `cmd:"" help:"Merge a case into an older open one."`
 	Media    caseMedia    `cmd:"" help:"Say what becomes of the pictures of a case: those that a reason of child safety has stopped are copied, or only their digests taken; bytes that are kept are removed."`
 	Split    caseSplit    `cmd:"" help:"Put reports of a case into a case of their own."`
+	HandOver caseHandOver `cmd:"" help:"Hand over what people of your line have in hand, or a whole shift; for leads."`
 	Reveal   caseReveal   `cmd:"" help:"Have revealed who handed a report in."`
 }
 

@@ -79,6 +79,7 @@ type Commands struct {
 	Login     loginCommand      `cmd:"" help:"Sign in at a browser with a key file."`
 	Look      lookCommands      `cmd:"" help:"Second looks: verdicts that were judged again, and what follows where two differ."`
 	Calibrate calibrateCommands `cmd:"" help:"Calibrations: several people judge the same decided cases without knowing it."`
+	Presence  presenceCommands  `cmd:"" help:"Where you are: on, on a break, in training, in a meeting or away."`
 	Inbox     inboxCommand      `cmd:"" help:"What the desk tells you: sessions, copies of your signatures, what waits for you."`
 	Channel   channelCommands   `cmd:"" help:"Where the desk sends your messages besides the inbox."`
 	Program   programCommands   `cmd:"" help:"Programs that bring reports in."`

@@ -25,6 +25,7 @@ import (
 	"countersign.dev/desk/looks"
 	"countersign.dev/desk/rolls"
 	"countersign.dev/desk/sets"
+	"countersign.dev/desk/shifts"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/store"
@@ -74,6 +75,7 @@ type Desk struct {
 	*setsRoom
 	*rollsRoom
 	*looksRoom
+	*shiftsRoom
 
 	kernel        *kernel.Kernel
 	tokens        tokens
@@ -94,6 +96,7 @@ type (
 	setsRoom      = sets.Room
 	rollsRoom     = rolls.Room
 	looksRoom     = looks.Room
+	shiftsRoom    = shifts.Room
 )
 
 // Caller is the worker who uses the desk, with the token that was shown. Where a program may

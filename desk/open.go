@@ -17,6 +17,7 @@ import (
 	"countersign.dev/desk/looks"
 	"countersign.dev/desk/rolls"
 	"countersign.dev/desk/sets"
+	"countersign.dev/desk/shifts"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
@@ -50,7 +51,7 @@ func Open(ctx context.Context, c Config) (*Desk, error) {
 	act := acts.New(k, i, q, a, x, box)
 	work := casework.New(k, act, x, a, box, c.Casework)
 	second := looks.New(k, work, x, a, box, looks.Config{Secret: c.Casework.OwnSecret})
-	return &Desk{rollsRoom: rolls.New(k, cmp.Or(c.RollEvery, rolls.DefaultEvery), cases.FieldReporter), actsRoom: act, setsRoom: x, incidentsRoom: i, inquiryRoom: q, alarmsRoom: a, inboxRoom: box, caseworkRoom: work, looksRoom: second, kernel: k, browserKey: c.BrowserSecret}, nil
+	return &Desk{rollsRoom: rolls.New(k, cmp.Or(c.RollEvery, rolls.DefaultEvery), cases.FieldReporter), actsRoom: act, setsRoom: x, incidentsRoom: i, inquiryRoom: q, alarmsRoom: a, inboxRoom: box, caseworkRoom: work, looksRoom: second, shiftsRoom: shifts.New(k), kernel: k, browserKey: c.BrowserSecret}, nil
 }
 
 // Found enters the closed founding statement as entry 0.
@@ -93,6 +94,7 @@ func (d *Desk) Run(ctx context.Context) error {
 	running.Go(func() { d.rollsRoom.Run(ctx) })
 	running.Go(func() { d.inboxRoom.Run(ctx) })
 	running.Go(func() { d.looksRoom.Run(ctx) })
+	running.Go(func() { d.shiftsRoom.Run(ctx) })
 	running.Go(func() {
 		d.kernel.Store.Hear(ctx, func(err error) {
 			d.kernel.Logger.WarnContext(ctx, "the changes of other nodes are not heard; it will be tried again", "error", err)

@@ -221,7 +221,10 @@ func (d *Desk) RevokeToken(ctx context.Context, by kernel.Caller, token string) 
 			if err := mayRevoke(s, by.Worker, have.Worker, now); err != nil {
 				return err
 			}
-			return revoke(t, by, have)
+			if err := revoke(t, by, have); err != nil {
+				return err
+			}
+			return left(t, by, have.Worker)
 		}, nil
 	})
 }
@@ -253,7 +256,7 @@ func (d *Desk) RevokeTokensOf(ctx context.Context, by kernel.Caller, of workforc
 				have.Revoked = t.Now()
 				ended = append(ended, have)
 			}
-			return nil
+			return left(t, by, of)
 		}, nil
 	})
 	return ended, err
@@ -266,6 +269,20 @@ func mayRevoke(s *proof.State, by, of workforce.WorkerID, now time.Time) error {
 		return nil
 	}
 	return fault.New(fault.Forbidden, "not-yours", "Only officers, workers on call and leads above %s may end these tokens.", of)
+}
+
+// left has a worker be away who is signed in nowhere any more.
+func left(t *kernel.Tx, by kernel.Caller, of workforce.WorkerID) error {
+	all, err := t.Tokens(of)
+	if err != nil {
+		return err
+	}
+	for _, one := range all {
+		if one.Revoked.IsZero() && t.Now().Before(one.Expires.Time) {
+			return nil
+		}
+	}
+	return t.LeaveDesk(of, by.Worker)
 }
 
 // revoke enters and stores the end of a token.

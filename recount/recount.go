@@ -193,7 +193,7 @@ func subjectName(on, id string) string { return on + ":" + id }
 // deedFits compares the document of a deed with what was signed: the case, and the text.
 func (r *Recount) deedFits(d ledger.Document, data cases.DeedData) {
 	id, signed := d.Body.ID, data.Deed.Deed
-	ofCase := signed.What != actions.DeedTakeBack && signed.What != actions.DeedRemoveEvidence && !signed.What.OfLooks()
+	ofCase := signed.What.OfCase()
 	if ofCase && signed.Of != data.Case {
 		r.found("bad-deed", id, "%s signed a deed on %s, and the document says that it was done on %s.", data.Deed.Signed.Statement.Signer, signed.Of, data.Case)
 	}

@@ -103,6 +103,9 @@ func (d *Room) next(ctx context.Context, by kernel.Caller, queue string, without
 			if err := d.mayClaim(t, by.Worker); err != nil {
 				return err
 			}
+			if err := d.present(t, by.Worker); err != nil {
+				return err
+			}
 			nothing = nil
 			c, dropped, err := d.reserved(t, s, st, by.Worker, names, without)
 			if err == nil && c.ID == "" {
@@ -416,7 +419,7 @@ func (d *Room) Extend(ctx context.Context, by kernel.Caller, id string, number, 
 			t.SaveCase(c)
 			t.ExtendClaim(id, number, c.Until, active)
 			out = c
-			return nil
+			return d.works(t, by.Worker)
 		}, nil
 	})
 	return d.namedFor(by, out), err
