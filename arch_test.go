@@ -72,16 +72,18 @@ var house = map[string]room{
 	"desk/incidents":   {"desk/alarms desk/kernel store jobs alarm wording incident exposure policy ledger ledger/proof ledger/entry actions workforce platform", "what went wrong; acts call it, it calls none"},
 	"desk/acts":        {"cases desk/sets desk/inbox desk/incidents desk/inquiry desk/alarms desk/kernel store jobs alarm policy ledger link/v1 ledger/proof ledger/entry actions workforce platform", "what people ask to have done, and what came of it"},
 	"desk/casework":    {"wording alarm ledger/entry desk/acts desk/inbox desk/alarms desk/sets desk/kernel store jobs cases policy ledger link/v1 ledger/proof actions workforce platform", "what comes in, who works on it, and what they decide; acts carry out what is decided and do not know it"},
+	"desk/looks":       {"agreement desk/casework desk/inbox desk/alarms desk/sets desk/kernel store jobs cases alarm ledger link/v1 ledger/proof actions workforce platform", "verdicts that are judged again; casework gives its copies out like other cases and does not know them apart for whoever judges"},
+	"desk/shifts":      {"desk/kernel store cases ledger/proof workforce", "who is at work; what people work on is other rooms' affair"},
 	"desk/rolls":       {"desk/kernel store ledger ledger/proof", "puts documents into rolls and shows them; what they say is other rooms' affair"},
-	"desk":             {"passkey policy news cases desk/casework desk/acts desk/inbox desk/sets desk/rolls desk/incidents desk/inquiry desk/alarms desk/kernel store ledger link/v1 ledger/proof ledger/entry actions workforce platform", "the one write path and the door to its rooms; it must not know how it is reached, nor hold a platform's credential; alarms leave through it"},
+	"desk":             {"passkey policy news cases desk/looks desk/shifts desk/casework desk/acts desk/inbox desk/sets desk/rolls desk/incidents desk/inquiry desk/alarms desk/kernel store ledger link/v1 ledger/proof ledger/entry actions workforce platform", "the one write path and the door to its rooms; it must not know how it is reached, nor hold a platform's credential; alarms leave through it"},
 
 	"api/v1": {"fault/problem cases incident ledger link/v1 ledger/proof policy actions workforce platform", "wire types; signed documents are formats and are embedded as they are"},
-	"api":    {"passkey fault/problem api/v1 httpd cases desk desk/casework desk/acts desk/alarms desk/inbox desk/incidents desk/inquiry desk/sets alarm exposure incident ledger link/v1 ledger/proof policy actions workforce platform", "a surface translates and decides nothing"},
+	"api":    {"passkey fault/problem api/v1 httpd cases desk desk/looks desk/shifts desk/casework desk/acts desk/alarms desk/inbox desk/incidents desk/inquiry desk/sets alarm exposure incident ledger link/v1 ledger/proof policy actions workforce platform", "a surface translates and decides nothing"},
 	"web":    {"passkey fault/problem httpd live incident cases desk desk/acts desk/casework desk/inbox desk/incidents wording link/v1 ledger/proof platform actions workforce", "a page is rendered from what the desk's methods return; it changes nothing itself"},
 	"httpd":  {"fault/problem api/v1 desk actions", "the listener and the one error table; it knows no resource"},
 	"live":   {"news httpd desk", "says that something changed and never what; the desk decides who hears of it"},
 	"link":   {"fault/problem ledger link/v1 ledger/proof platform", "the one way between desk and executor"},
-	"client": {"fault/problem api/v1 incident ledger actions workforce", "an outsider's client; it must not pull in the server"},
+	"client": {"fault/problem api/v1 cases incident ledger actions workforce", "an outsider's client; it must not pull in the server"},
 	"cli":    {"client api/v1 wording cases recount incident ledger link/v1 ledger/proof policy actions workforce platform platform/platformtest platform/plaza", "talks through client, verifies with proof; it must not open the desk's database"},
 
 	"deskdir":   {"sqldb", "names of files and their locks; what stands in them is other rooms' affair"},
@@ -231,6 +233,7 @@ var openers = map[string]string{
 	"cli keep":                   "the settings of the command line",
 	"cli ReadFile":               "what a person names, in the process of that person",
 	"cli ledgerAt":               "a folder of ledger tiles",
+	"cli Run":                    "a rule set that `calibrate example` writes where there is no file yet",
 }
 
 // TestWhoOpensFiles: a new place that opens files is looked at by a person.

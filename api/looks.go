@@ -8,7 +8,6 @@ import (
 	v1 "countersign.dev/api/v1"
 	"countersign.dev/desk"
 	"countersign.dev/desk/looks"
-	"countersign.dev/store"
 	"countersign.dev/workforce"
 )
 
@@ -48,7 +47,7 @@ func (s *Server) listLooks(ctx context.Context, by desk.Caller, in *struct {
 	Mine  bool   `query:"mine" doc:"looks at your own verdicts, and verdicts of yours that were second ones"`
 	State string `query:"state" enum:",waiting,settled,disputed,final" doc:"of the difference; empty: those that wait for a lead, or of your own all"`
 }) (*answerOf[v1.Page[v1.SecondLook]], error) {
-	all, err := s.desk.Looks(ctx, by, looks.LookFilter{Mine: in.Mine, State: store.MatterState(in.State)})
+	all, err := s.desk.Looks(ctx, by, looks.LookFilter{Mine: in.Mine, State: looks.MatterState(in.State)})
 	return answerWith(v1.Page[v1.SecondLook]{Items: list(all, lookOf)}, err)
 }
 

@@ -49,10 +49,13 @@ type Seen struct {
 // mattersPage is the number of rows that are read at once for a list.
 const mattersPage = 100
 
+// MatterState is how far a difference is, as the store has it.
+type MatterState = store.MatterState
+
 // LookFilter chooses differences.
 type LookFilter struct {
 	Mine  bool // looks at the caller's own verdicts, and at those of nobody else
-	State store.MatterState
+	State MatterState
 	Limit int
 }
 
