@@ -18,7 +18,7 @@ func (s *Server) registerShifts() {
 	add(s, operation{id: "set-presence", method: post, path: "/presence", changes: true, summary: "Say where you are. Nobody gives you a case while you are on a break, in training or in a meeting; the same word again changes nothing"}, s.setPresence)
 	add(s, operation{id: "line-presence", method: get, path: "/presence/line", summary: "Where the people of your line are, by name: for leads"}, s.linePresence)
 	add(s, operation{id: "in-hand", method: get, path: "/hand-overs/in-hand", summary: "What people of your line have in hand: what a hand-over would move; for leads"}, s.inHand)
-	add(s, operation{id: "hand-over", method: post, path: "/hand-overs", body: v1.MaxBody, changes: true, summary: "Give back what people of your line have in hand, to their queues or to people of your line in turn, by a signed deed; the same deed again finds nothing more"}, s.handOver)
+	add(s, operation{id: "hand-over", method: post, path: "/hand-overs", body: v1.MaxBody, changes: true, summary: "Give back what people of your line have in hand, to their queues or to people of your line in turn, by a signed deed; the same deed again gets the same answer"}, s.handOver)
 }
 
 func presenceOf(p shifts.Presence) v1.Presence {

@@ -108,6 +108,35 @@ func TestHandOver(t *testing.T) {
 	})
 }
 
+// TestHandOverOnce: a signed hand-over is good once. The same one again gets the same answer, and takes
+// nothing that was claimed since.
+func TestHandOverOnce(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, opt desktest.Options) {
+		o := newOffice(t, opt)
+		lead := o.line()
+		first := o.Flag("1", "post/1", "MisleadingSpam", "acct/9").Case
+		o.Take("ann")
+		order := cases.Order{From: []workforce.WorkerID{"ann"}, Note: "The shift is over."}
+		deed := o.Deed(lead, actions.Deed{What: actions.DeedHandOver, Of: string(lead)}, order.Text())
+		out, err := o.HandOver(o.Context(), desktest.As(lead), deed, order.Text())
+		if err != nil || !slices.Equal(out.Cases, []string{first.ID}) || out.Deed == "" {
+			t.Fatalf("handed over %+v: %v", out, err)
+		}
+		taken := o.Take("ann")
+		again, err := o.HandOver(o.Context(), desktest.As(lead), deed, order.Text())
+		if err != nil || again.Deed != out.Deed || !slices.Equal(again.Cases, out.Cases) {
+			t.Errorf("the same deed again: %+v, want %+v: %v", again, out, err)
+		}
+		if now := o.now(taken.Case.ID); now.State != cases.Claimed || now.Holder != "ann" {
+			t.Errorf("the same deed moved what was claimed since: %+v", now)
+		}
+		_, err = o.HandOver(o.Context(), desktest.As("kim"), deed, order.Text())
+		if err == nil {
+			t.Error("somebody else hands in a lead's deed")
+		}
+	})
+}
+
 // TestHandOverRaces: while a lead hands ann's cases over, again and again, ann and others take, release and
 // decide. Each case is with one person at a time, each claim number is one person's, and a claim that a
 // hand-over ended writes nothing (law 13).

@@ -101,11 +101,29 @@ func (d *Room) InHand(ctx context.Context, by kernel.Caller, of []workforce.Work
 
 // HandOver takes a lead's signed order: the live claims of people end, their reservations too, and those
 // cases and what comes back to them waits for everybody, or for people in turn. text is the order that the
-// deed commits to. The same deed again finds nothing more to move.
+// deed commits to. A deed is good once: the same one again gets the same answer, and moves nothing.
 func (d *Room) HandOver(ctx context.Context, by kernel.Caller, deed actions.SaltedDeed, text string) (out HandedOver, err error) {
 	err = d.desk.Change(ctx, by, "hand cases over", func(s *proof.State) (func(*kernel.Tx) error, error) {
 		if deed.Deed.What != actions.DeedHandOver {
 			return nil, fault.New(fault.Invalid, "bad-deed", "Cases are handed over by a deed %s.", actions.DeedHandOver)
+		}
+		digest := deed.Deed.Digest()
+		known := func(stx *store.Tx) (done bool, err error) {
+			before, done, err := stx.HandOver(digest)
+			if done {
+				out = HandedOver{Deed: before.ID, Cases: before.Cases, Reserved: before.Reserved}
+			}
+			return done, err
+		}
+		done := false
+		if err := d.desk.Store.ReadOne(ctx, func(stx *store.Tx) (err error) {
+			done, err = known(stx)
+			return err
+		}); err != nil {
+			return nil, err
+		}
+		if done && deed.Signed.Statement.Signer == by.Worker {
+			return func(*kernel.Tx) error { return nil }, nil
 		}
 		h, err := d.take1(ctx, s, by, string(by.Worker), 0, deed, text)
 		if err != nil {
@@ -115,6 +133,9 @@ func (d *Room) HandOver(ctx context.Context, by kernel.Caller, deed actions.Salt
 			return nil, err
 		}
 		return func(t *kernel.Tx) error {
+			if done, err := known(t.Tx); err != nil || done {
+				return err
+			}
 			out = HandedOver{Cases: []string{}}
 			h.id = d.desk.IDs.New(DeedPrefix)
 			ids, err := h.given(t, &out)
@@ -126,12 +147,11 @@ func (d *Room) HandOver(ctx context.Context, by kernel.Caller, deed actions.Salt
 					return err
 				}
 			}
-			if len(out.Cases) == 0 && out.Reserved == 0 {
-				return nil // no document: nothing was done
+			if len(out.Cases) > 0 || out.Reserved > 0 {
+				out.Deed = h.id
+				h.recordDocument(t, cases.Case{})
 			}
-			out.Deed = h.id
-			h.recordDocument(t, cases.Case{})
-			return nil
+			return t.InsertHandOver(store.HandOver{Deed: digest, ID: out.Deed, Worker: by.Worker, Made: t.Now(), Reserved: out.Reserved, Cases: out.Cases})
 		}, nil
 	})
 	return out, err
