@@ -62,6 +62,12 @@ func (c *caseHandOver) Run(ctx context.Context, s *Session) error {
 			p.Line("They have nothing in hand.")
 			return
 		}
+		if out.Reserved > 0 {
+			p.Line("%s ended.", wording.Many(int(out.Reserved), "reservation"))
+		}
+		if len(out.Cases) == 0 {
+			return
+		}
 		p.Line("%s handed over: %s.", wording.Many(len(out.Cases), "case"), strings.Join(out.Cases, ", "))
 	})
 }

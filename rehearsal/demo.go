@@ -152,6 +152,7 @@ func (d *demo) living() bool { return !d.command.Story && !d.command.Once }
 var story = []demoStep{
 	{Name: "report-in", Expected: "in"},
 	{Name: "case-claimed-once", Expected: "claimed once"},
+	{Name: "shift-handed-over", Expected: "handed over"},
 	{Name: "decision-executed", Expected: "executed"},
 	{Name: "own-affair-refused", Expected: "refused"},
 	{Name: "audit-agrees", Expected: "agrees"},

@@ -100,15 +100,16 @@ func (d *demo) workers(now time.Time) [][]string {
 	for _, v := range demoVendors {
 		for i := range perVendor {
 			id := fmt.Sprintf("%s-%03d", v.prefix, i+1)
-			role := "agent"
+			// Eleven agents report to a lead, and the leads to somebody who has no account at the desk.
+			role, manager := "agent", fmt.Sprintf("%s-%03d", v.prefix, i/12*12+2)
 			if i%12 == 1 {
-				role = "lead"
+				role, manager = "lead", fmt.Sprintf("%s-m%d", v.prefix, 1+i/10)
 			}
 			last, notice := now.AddDate(0, 2+random.IntN(16), 0).Format(time.RFC3339), ""
 			if id == contractor {
 				last, notice = d.shift.Format(time.RFC3339), now.AddDate(0, 0, -30).Format(time.RFC3339)
 			}
-			add(id, v.id, role, fmt.Sprintf("support %d", 1+i/20), fmt.Sprintf("%s-m%d", v.prefix, 1+i/10), v.site, v.zone, last, notice)
+			add(id, v.id, role, fmt.Sprintf("support %d", 1+i/20), manager, v.site, v.zone, last, notice)
 		}
 	}
 	for i := len(rows); i < workers; i++ {

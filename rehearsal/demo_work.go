@@ -80,7 +80,9 @@ func (d *demo) work(ctx context.Context) error {
 	if ok := d.step("case-claimed-once", func() string { return d.claimedOnce(ctx, &first) }); !ok {
 		return nil
 	}
-	d.tell("She clears all four: a label, nothing wrong, a post removed, and one for a lead to judge.")
+	d.tell("Her train is early: she goes home in the middle of it. Her lead hands over what she has in hand, by one command. Tomás gets it next, with what she wrote.")
+	d.step("shift-handed-over", func() string { return d.handedOver(ctx, &first) })
+	d.tell("The next day she is back. She clears all four: a label, nothing wrong, a post removed, and one for a lead to judge.")
 	d.step("decision-executed", func() string { return d.cleared(ctx, first) })
 	d.tell("Piotr Zielony, her lead, declared that one of these accounts is his. He wants to judge what was reported there.")
 	d.step("own-affair-refused", func() string {
@@ -271,6 +273,44 @@ func (d *demo) claimedOnce(ctx context.Context, first *v1.Claimed) string {
 		return "could not: " + r.member("error.type")
 	}
 	return "claimed once"
+}
+
+// handedOver has the lead of whoever holds a case give it back, and reports whether the next holder got it
+// with what was written. Then the first holder takes it again.
+func (d *demo) handedOver(ctx context.Context, first *v1.Claimed) string {
+	const draft = "It is not spam, I think; look at the second picture."
+	c, err := d.client(asker)
+	if err != nil {
+		return "could not: " + fault.TextOf(err)
+	}
+	if err := c.KeepCaseDraft(ctx, first.Case.ID, v1.CaseDraft{Reasons: draft}); err != nil {
+		return "could not: " + fault.TypeOf(err)
+	}
+	r := d.as(ctx, sameVendor, "case", "hand-over", "--from", asker, "--reason", "she went home")
+	d.quote(r)
+	var out v1.HandedOver
+	if r.code != cli.Done || json.Unmarshal(r.doc, &out) != nil {
+		return "could not: " + r.member("error.type")
+	}
+	if len(out.Cases) != 1 || out.Cases[0] != first.Case.ID {
+		return "handed over something else"
+	}
+	var next v1.Claimed
+	r = d.as(ctx, second, "case", "next")
+	if r.code != cli.Done || json.Unmarshal(r.doc, &next) != nil {
+		return "could not: " + r.member("error.type")
+	}
+	if next.Case.ID != first.Case.ID || len(next.Drafts) == 0 || next.Drafts[0].Reasons != draft {
+		return "without what was written"
+	}
+	if r := d.as(ctx, second, "case", "release", next.Case.ID); r.code != cli.Done {
+		return "could not: " + r.member("error.type")
+	}
+	r = d.as(ctx, asker, "case", "next")
+	if r.code != cli.Done || json.Unmarshal(r.doc, first) != nil {
+		return "could not: " + r.member("error.type")
+	}
+	return "handed over"
 }
 
 // cleared decides the four cases of the afternoon, and reports whether what was decided was
