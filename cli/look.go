@@ -130,7 +130,7 @@ func answerLook(s *Session, l v1.SecondLook) error {
 			p.Line("%s, who has the last word: %s. %s", m.LastLead, wrongIn(m.LastWrong), m.LastWhy)
 		}
 		if l.MaySettle {
-			p.Line("Whose verdict was wrong? countersign look decide %s --wrong first|second|both|neither --why TEXT", l.ID)
+			p.Line("Whose verdict was wrong? countersign look decide %s --wrong first --why TEXT (or second, both, neither)", l.ID)
 		}
 		if l.MayDispute {
 			p.Line("Your verdict was found wrong. Until %s you may answer once: countersign look dispute %s --why TEXT", wording.When(m.Until), l.ID)

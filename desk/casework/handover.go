@@ -55,7 +55,7 @@ func inHand(stx *store.Tx, w workforce.WorkerID) (h InHand, err error) {
 // mayHandOver refuses a hand-over of people who are not all in the lead's line.
 func (d *Room) mayHandOver(s *proof.State, st workforce.Standing, from, to []workforce.WorkerID) error {
 	if !st.Has(workforce.Lead) {
-		return fault.New(fault.Forbidden, "not-a-lead", "Only a lead hands over what others have in hand. Your own case: `countersign case release`.")
+		return fault.New(fault.Forbidden, "not-a-lead", "Only a lead hands over what others have in hand. Your own case: `countersign case release CASE`.")
 	}
 	for _, w := range slices.Concat(from, to) {
 		if !s.Reports(w, st.Worker) {

@@ -597,7 +597,7 @@ func (h *hand) split(t *kernel.Tx, caseID string) (cases.Case, error) {
 	if target == "" { // before the reports, which refer to it
 		for _, r := range rows {
 			if r.Received.Before(next.Opened.Time) {
-				next.Opened = r.Received // the promise to the reporters does not begin anew
+				next.Opened, next.Started = r.Received, r.Received // the promise to the reporters does not begin anew
 			}
 		}
 		next.Updated = now

@@ -138,5 +138,5 @@ func LookSettled(look string, wrong bool) Note {
 	if wrong {
 		text = "Another lead settled the dispute about a verdict of yours: it was wrong."
 	}
-	return Note{KindLook, "look settled " + look, Content{Text: text + " Read why: `countersign look show " + look + "`.", Look: look}}
+	return Note{KindLook, "look settled " + look, Content{Text: text + fmt.Sprintf(" Read why: `countersign look show %s`.", look), Look: look}}
 }
