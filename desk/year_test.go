@@ -24,7 +24,8 @@ import (
 	"countersign.dev/workforce"
 )
 
-// yearVariable makes the year's simulation longer: it is the mean number of reports a day.
+// yearVariable has the whole year played, with so many reports a day on the mean. Without it a hundred days
+// are.
 const yearVariable = "COUNTERSIGN_YEAR_REPORTS"
 
 // The year of a small desk, hour by hour, made from a seed with the loads of casework.md, section
@@ -310,17 +311,17 @@ func (y *year) run(hours int) {
 // nights, weekends and restarts. Every promise is kept or told of before it breaks, nothing starves,
 // and each case waits where its own queue set places it.
 func TestYear(t *testing.T) {
-	daily := 8.0
+	daily, days := 8.0, 100 // the short form
 	if v := os.Getenv(yearVariable); v != "" {
 		n, err := strconv.Atoi(v)
 		if err != nil || n < 1 {
 			t.Fatalf("%s is a number of reports a day, not %q", yearVariable, v)
 		}
-		daily = float64(n)
+		daily, days = float64(n), 350
 	}
 	desktest.Each(t, func(t *testing.T, o desktest.Options) {
 		y := newYear(t, o, 2017, daily)
-		y.run(350 * 24)
+		y.run(days * 24)
 		y.counts()
 		for _, q := range slices.Sorted(maps.Keys(y.longest)) {
 			t.Logf("queue %s: the longest from report to decision is %s", q, y.longest[q])
