@@ -77,7 +77,8 @@ var afterFormats2 = map[string]string{
 	"part":   "hashes programs queues rules",
 	"desk":   "case-joined case-read channel invitation invitation-answered invitation-withdrawn own-accounts program-token referral roll text",
 	"deed": `case.ask case.escalate case.language case.merge case.move case.note case.refer case.skip case.snooze case.split decision.withdraw
-		evidence.copy evidence.hash evidence.remove worker.accounts worker.channel`,
+		evidence.copy evidence.hash evidence.remove worker.accounts worker.channel
+		queue.reorder case.hand-over look.settle look.dispute calibration.make calibration.close`,
 	"kind": `account.limit account.unlimit account.label account.unlabel content.limit content.unlimit content.label content.unlabel account.warn`,
 	"verb": `account.limit/limit account.unlimit/unlimit account.label/label account.unlabel/unlabel content.limit/limit content.unlimit/unlimit
 		content.label/label content.unlabel/unlabel account.warn/warn`,
