@@ -5,6 +5,7 @@ package executortest
 
 import (
 	"context"
+	"math"
 	"sync"
 	"time"
 
@@ -79,7 +80,7 @@ func (d *Desk) Feed(ctx context.Context, from int64, wait time.Duration) (linkv1
 	for waited := false; ; waited = true {
 		size, grown := d.World.Size()
 		d.mu.Lock()
-		down, edit, mute, news := d.down, d.edit, d.mute, d.news
+		down, mute, news := d.down, d.mute, d.news
 		d.mu.Unlock()
 		if down {
 			return linkv1.Feed{}, away
@@ -93,11 +94,7 @@ func (d *Desk) Feed(ctx context.Context, from int64, wait time.Duration) (linkv1
 			}
 		}
 		if size > from || waited || wait <= 0 {
-			f := d.World.Feed(from)
-			if edit != nil {
-				edit(&f)
-			}
-			return f, nil
+			return d.feed(from, math.MaxInt64), nil
 		}
 		select {
 		case <-grown:
@@ -109,21 +106,29 @@ func (d *Desk) Feed(ctx context.Context, from int64, wait time.Duration) (linkv1
 	}
 }
 
+// feed is what the desk gives of a ledger, with so many bodies. It is read under the lock: once Lie has returned,
+// nobody is given what the ledger gets later without the lie.
+func (d *Desk) feed(from, bodies int64) linkv1.Feed {
+	d.mu.Lock()
+	f, edit := d.World.Feed(from), d.edit
+	d.mu.Unlock()
+	f.Bodies = f.Bodies[:min(bodies, int64(len(f.Bodies)))]
+	if edit != nil {
+		edit(&f)
+	}
+	return f
+}
+
 // Bodies implements executor.Desk. It gives few at a time.
 func (d *Desk) Bodies(_ context.Context, from, to int64) ([]proof.ServedBody, error) {
 	d.mu.Lock()
-	down, edit := d.down, d.edit
+	down := d.down
 	d.asked++
 	d.mu.Unlock()
 	if down {
 		return nil, away
 	}
-	f := d.World.Feed(from)
-	f.Bodies = f.Bodies[:min(to-from, BodiesAtOnce)]
-	if edit != nil {
-		edit(&f)
-	}
-	return f.Bodies, nil
+	return d.feed(from, min(to-from, BodiesAtOnce)).Bodies, nil
 }
 
 // BodiesAtOnce is how many Bodies gives at most.

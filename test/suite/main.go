@@ -1,8 +1,10 @@
 // Command suite runs the tests of one or more modules and tells what came of
 // them: a line per package with its time, each failed test with its output, each
-// skipped one with its reason, and last, alone on its line, the counts.
+// skipped one with its reason, the tests that ran for long, and last, alone on its line, the counts.
 //
-//	suite [-flags "-race …"] DIR[:PATTERN,…] …
+//	suite [-flags "-race …"] DIR[:PATTERN,…[:TESTS]] …
+//
+// TESTS is a regular expression of the tests to run, as for go test -run; without it all run.
 //
 // It exits 0 only if something passed and nothing failed. A package that does
 // not build, a panic outside any test and a `go test` that fails without saying
@@ -12,12 +14,14 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 )
 
@@ -25,7 +29,7 @@ func main() {
 	flags := flag.String("flags", "", "flags for go test, separated by spaces")
 	flag.Parse()
 	if flag.NArg() == 0 {
-		fmt.Fprintln(os.Stderr, `usage: suite [-flags "…"] DIR[:PATTERN,…] …`)
+		fmt.Fprintln(os.Stderr, `usage: suite [-flags "…"] DIR[:PATTERN,…[:TESTS]] …`)
 		os.Exit(2)
 	}
 	r := newReport(os.Stdout)
@@ -44,6 +48,10 @@ func run(r *report, module string, flags []string) error {
 	dir, patterns, ok := strings.Cut(module, ":")
 	if !ok {
 		patterns = "./..."
+	}
+	patterns, tests, chosen := strings.Cut(patterns, ":")
+	if chosen {
+		flags = append(slices.Clone(flags), "-run="+tests)
 	}
 	args := append([]string{"test", "-json"}, flags...)
 	cmd := exec.Command("go", append(args, strings.Split(patterns, ",")...)...)
@@ -92,6 +100,13 @@ type report struct {
 	passed  int
 	failed  []string
 	skipped []string
+	long    []timed
+}
+
+// timed is a test without a test above it, and for how many seconds it ran.
+type timed struct {
+	test
+	seconds float64
 }
 
 func newReport(out io.Writer) *report {
@@ -142,6 +157,9 @@ func (r *report) count(e event) {
 			r.packageEnds(e)
 		} else {
 			delete(r.running[e.Package], e.Test)
+			if e.Elapsed >= long && !strings.Contains(e.Test, "/") {
+				r.long = append(r.long, timed{t, e.Elapsed})
+			}
 			r.testEnds(t, e.Action)
 		}
 	}
@@ -224,8 +242,19 @@ func (r *report) show(out *strings.Builder) {
 	}
 }
 
+// A test that runs for long seconds or longer is named in the summary, the longest of
+// them first: whoever wants the suite to be faster begins there.
+const long = 10
+
 // end prints the summary and reports whether all is well.
 func (r *report) end() bool {
+	if len(r.long) > 0 {
+		fmt.Fprintf(r.out, "\nLonger than %d s:\n", long)
+		slices.SortFunc(r.long, func(a, b timed) int { return cmp.Compare(b.seconds, a.seconds) })
+		for _, l := range r.long {
+			fmt.Fprintf(r.out, "  %7.1f s  %s\n", l.seconds, l.test)
+		}
+	}
 	if len(r.skipped) > 0 {
 		fmt.Fprintf(r.out, "\nLeft out:\n")
 		for _, s := range r.skipped {

@@ -112,3 +112,23 @@ func TestReportOfRealModules(t *testing.T) {
 		})
 	}
 }
+
+func TestOnlyTheTestsThatAreNamed(t *testing.T) {
+	dir := t.TempDir()
+	for name, content := range map[string]string{
+		"go.mod":    "module example.test/m\n\ngo 1.26\n",
+		"a_test.go": "package m\nimport \"testing\"\nfunc TestGood(t *testing.T) {}\nfunc TestBad(t *testing.T) { t.Error(\"because of this\") }\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var out bytes.Buffer
+	r := newReport(&out)
+	if err := run(r, dir+":./...:^TestGood$", []string{"-vet=off"}); err != nil {
+		t.Fatal(err)
+	}
+	if !r.end() || !strings.Contains(out.String(), "1 passed, 0 failed") {
+		t.Errorf("%s", &out)
+	}
+}
